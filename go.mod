@@ -1,0 +1,3 @@
+module github.com/energyprobe/energyprobe
+
+go 1.26

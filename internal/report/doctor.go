@@ -1,0 +1,38 @@
+package report
+
+// DoctorSchema names the contract that Doctor fulfils.
+const DoctorSchema = "energyprobe.doctor/v1"
+
+// Doctor is what can be measured on a host, and how to measure more.
+type Doctor struct {
+	Schema string `json:"schema"`
+	Tool   Tool   `json:"tool"`
+	Host   Host   `json:"host"`
+	// Best is the source that a run would use: perf, powercap, msr or model.
+	Best string `json:"best"`
+	// CanMeasure is false when the best a run can do is an estimate.
+	CanMeasure bool    `json:"can_measure"`
+	Checks     []Check `json:"checks"`
+}
+
+// CheckState is the outcome of a check.
+type CheckState string
+
+// The states. Note marks a fact that limits or colours a measurement without
+// being a fault: SMT, the governor, a virtual machine.
+const (
+	Working   CheckState = "working"
+	Absent    CheckState = "absent"
+	Forbidden CheckState = "forbidden"
+	Broken    CheckState = "broken"
+	Note      CheckState = "note"
+)
+
+// Check is one line of the doctor's findings.
+type Check struct {
+	Group  string     `json:"group"` // sources, zones, capabilities, attribution, host
+	Name   string     `json:"name"`  // perf, powercap, package-0, CAP_PERFMON, smt
+	State  CheckState `json:"state"`
+	Detail string     `json:"detail"` // what was seen, and where
+	Remedy string     `json:"remedy"` // a line that can be pasted, or ""
+}
