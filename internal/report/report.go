@@ -31,9 +31,10 @@ type Run struct {
 	Models      map[string]Model  `json:"models"`
 	Metrics     map[string]Metric `json:"metrics"`
 	CrossCheck  []CrossCheck      `json:"cross_check,omitempty"`
-	Samples     []Sample          `json:"samples,omitempty"`
 	Overhead    Overhead          `json:"overhead"`
 	Warnings    []Warning         `json:"warnings"`
+	// Samples is last: whoever opens a long result sees the summary first.
+	Samples *Series `json:"samples,omitempty"` // the time series, with --interval
 }
 
 // Tool is the program that measured.
@@ -173,13 +174,6 @@ type CrossCheck struct {
 	// refresh; a ratio beyond it is a warning.
 	ExpectedPct float64 `json:"expected_pct"`
 	Agree       bool    `json:"agree"`
-}
-
-// Sample is a point of the time series: joules per domain since the sample
-// before it. A domain that could not be read is missing from the map.
-type Sample struct {
-	TS      float64            `json:"t_s"` // seconds since the start
-	EnergyJ map[string]float64 `json:"energy_j"`
 }
 
 // Overhead is what measuring cost.
