@@ -1,0 +1,242 @@
+package energy
+
+import (
+	"math"
+	"math/bits"
+	"time"
+)
+
+// Edge is a refresh of a counter as seen from outside: the counter stood still
+// until some instant of the bracket and shows Counts from then on.
+type Edge struct {
+	At     Bracket
+	Counts uint64 // the Meter's unwrapped count from here on
+}
+
+// mid returns the middle of the bracket and half its width in seconds.
+func (e Edge) mid() (at Instant, half float64) {
+	w := e.At.After - e.At.Before
+	return e.At.Before + w/2, time.Duration(w).Seconds() / 2
+}
+
+// Refresh is what is known of a counter's own update interval.
+type Refresh struct {
+	N        int           // intervals seen
+	Mean     time.Duration // 0 when N is 0
+	Min, Max time.Duration
+}
+
+// DefaultRefreshMax is taken for the longest update interval until one has
+// been seen: the largest of a million on an Ice Lake server.
+const DefaultRefreshMax = 2830 * time.Microsecond
+
+// longest returns a bound on the interval, in seconds.
+func (r Refresh) longest() float64 {
+	if r.N == 0 {
+		return DefaultRefreshMax.Seconds()
+	}
+	return r.Max.Seconds()
+}
+
+func (r *Refresh) learn(d time.Duration) {
+	if r.N == 0 || d < r.Min {
+		r.Min = d
+	}
+	r.Max = max(r.Max, d)
+	r.N++
+	r.Mean += (d - r.Mean) / time.Duration(r.N)
+}
+
+// Merge adds what o has seen.
+func (r *Refresh) Merge(o Refresh) {
+	if o.N == 0 {
+		return
+	}
+	if r.N == 0 {
+		*r = o
+		return
+	}
+	n := r.N + o.N
+	r.Mean = time.Duration((float64(r.Mean)*float64(r.N) + float64(o.Mean)*float64(o.N)) / float64(n))
+	r.Min, r.Max, r.N = min(r.Min, o.Min), max(r.Max, o.Max), n
+}
+
+// Watch finds the edges of a source's counters in readings that follow each
+// other closely.
+type Watch struct {
+	state   []watchState
+	refresh Refresh
+	steps   []uint64 // per zone: all changes ORed together
+}
+
+type watchState struct {
+	reads       int
+	prev        Edge // the last reading
+	first, last Edge
+	edges       int
+}
+
+// NewWatch returns a Watch for n zones.
+func NewWatch(n int) *Watch {
+	return &Watch{state: make([]watchState, n), steps: make([]uint64, n)}
+}
+
+// Add takes a reading that the Meter has taken just before.
+func (w *Watch) Add(r *Reading, m *Meter) {
+	for i := range w.state {
+		if r.Errs[i] == nil {
+			w.addZone(i, r.At[i], m.Counts(i))
+		}
+	}
+}
+
+func (w *Watch) addZone(i int, at Bracket, counts uint64) {
+	s := &w.state[i]
+	s.reads++
+	if s.reads > 1 && counts != s.prev.Counts {
+		w.steps[i] |= counts - s.prev.Counts
+		e := Edge{At: Bracket{Before: s.prev.At.Before, After: at.After}, Counts: counts}
+		if s.edges == 0 {
+			s.first = e
+		} else {
+			w.learn(s.last, e)
+		}
+		s.last = e
+		s.edges++
+	}
+	s.prev = Edge{At: at, Counts: counts}
+}
+
+// learn takes the time between two edges for an update interval, if both are
+// known sharply enough for that to mean anything.
+func (w *Watch) learn(a, b Edge) {
+	ta, ha := a.mid()
+	tb, hb := b.mid()
+	if d := tb.Sub(ta); (ha+hb)*4 < d.Seconds() {
+		w.refresh.learn(d)
+	}
+}
+
+// Edges returns how many edges of zone i were seen.
+func (w *Watch) Edges(i int) int { return w.state[i].edges }
+
+// Refresh returns the update intervals seen, over all zones.
+func (w *Watch) Refresh() Refresh { return w.refresh }
+
+// StepCounts returns the smallest step that zone i can have, judged by the
+// changes seen: the largest power of two that divides them all. It is 0 when
+// none was seen.
+func (w *Watch) StepCounts(i int) uint64 {
+	if w.steps[i] == 0 {
+		return 0
+	}
+	return 1 << bits.TrailingZeros64(w.steps[i])
+}
+
+// power returns the mean power of zone i over whole update intervals, in
+// watts; ok is false where fewer than two edges were seen.
+func (s *watchState) power(tick float64) (w float64, ok bool) {
+	if s.edges < 2 {
+		return 0, false
+	}
+	t0, _ := s.first.mid()
+	t1, _ := s.last.mid()
+	return float64(s.last.Counts-s.first.Counts) * tick / t1.Sub(t0).Seconds(), true
+}
+
+// Window is the energy of one zone between two instants that fall inside
+// update intervals of its counter.
+type Window struct {
+	EnergyJ      float64
+	UncertaintyJ float64 // half-width of a 95 % interval
+}
+
+// Between returns the energy of zone i from start to end, given the watch that
+// ended at start and the one that began at end. Both use the same Meter.
+//
+// The counter is taken at its edges, where it is exact: the last one before
+// start and the first after end. What lies between edge and instant is taken
+// off with the power that the zone drew while it was watched on that side, so
+// what remains unknown is not the energy of an update interval, but how far
+// the power wandered within the small part of one.
+func Between(z Zone, i int, before, after *Watch, start, end Instant, refresh Refresh) Window {
+	b, a := &before.state[i], &after.state[i]
+	if b.edges == 0 || a.edges == 0 {
+		return plain(z, b, a, start, end, refresh)
+	}
+	t0, half0 := b.last.mid()
+	t1, half1 := a.first.mid()
+	gross := float64(a.first.Counts-b.last.Counts) * z.Tick
+	lead, tail := start.Sub(t0).Seconds(), t1.Sub(end).Seconds()
+
+	// Without two edges on a side, the other side's power stands in, and
+	// without either the window's own.
+	mean := gross / math.Max(t1.Sub(t0).Seconds(), 1e-9)
+	pre, okPre := b.power(z.Tick)
+	post, okPost := a.power(z.Tick)
+	spread := math.Abs(pre - post)
+	switch {
+	case okPre && okPost:
+	case okPre:
+		post, spread = pre, math.Abs(mean-pre)
+	case okPost:
+		pre, spread = post, math.Abs(mean-post)
+	default:
+		pre, post, spread = mean, mean, mean
+	}
+	e := math.Max(0, gross-pre*lead-post*tail)
+	top := math.Max(mean, math.Max(pre, post))
+	u := z.StepJ() + // one step, shared by the two ends
+		top*(half0+half1) + // where in their brackets the edges lie
+		math.Max(spread/2, wander*pre)*math.Abs(lead) +
+		math.Max(spread/2, wander*post)*math.Abs(tail)
+	return Window{EnergyJ: e, UncertaintyJ: u}
+}
+
+// wander is how far the power of a fraction of an update interval may lie from
+// the mean of the whole ones around it, relative, at 95 %.
+const wander = 0.15
+
+// plain is the energy between two readings of a counter whose refresh could
+// not be seen: each reading is up to one update interval old.
+func plain(z Zone, b, a *watchState, start, end Instant, refresh Refresh) Window {
+	e := float64(a.prev.Counts-b.prev.Counts) * z.Tick
+	dt := a.prev.At.After.Sub(b.prev.At.Before).Seconds()
+	if b.reads == 0 || a.reads == 0 || dt <= 0 {
+		return Window{EnergyJ: e, UncertaintyJ: math.Inf(1)}
+	}
+	inside := end.Sub(start).Seconds()
+	w := e / dt
+	return Window{
+		EnergyJ:      w * math.Min(inside, dt),
+		UncertaintyJ: 2*z.StepJ() + w*(refresh.longest()+math.Max(0, dt-inside)),
+	}
+}
+
+// Hunt reads densely until every zone of await has shown want edges, or limit
+// has passed. The time is the readings' own.
+func (w *Watch) Hunt(src Source, r *Reading, m *Meter, await []bool, want int, limit time.Duration) error {
+	var began Instant
+	for n := 0; ; n++ {
+		if err := src.Read(r); err != nil {
+			return err
+		}
+		m.Add(r)
+		w.Add(r, m)
+		if n == 0 {
+			began = r.At[0].Before
+		}
+		if w.shown(await, want) || r.At[len(r.At)-1].After.Sub(began) > limit {
+			return nil
+		}
+	}
+}
+
+func (w *Watch) shown(await []bool, want int) bool {
+	for i := range w.state {
+		if await[i] && w.state[i].edges < want {
+			return false
+		}
+	}
+	return true
+}
