@@ -1,0 +1,124 @@
+package output
+
+import (
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/energyprobe/energyprobe/internal/report"
+)
+
+// verdict is the first thing the doctor says.
+func verdict(d *report.Doctor) string {
+	if !d.CanMeasure {
+		return "Nothing can be measured here: energyprobe run will estimate."
+	}
+	names := []string{d.Best + " (best)"}
+	for _, c := range d.Checks {
+		if c.Group == "sources" && c.State == report.Working && c.Name != d.Best && c.Name != "model" {
+			names = append(names, c.Name)
+		}
+	}
+	return "Energy can be measured here through " + enumerate(names) + "."
+}
+
+func enumerate(names []string) string {
+	if n := len(names); n > 1 {
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+	return strings.Join(names, "")
+}
+
+// firstAid returns the check whose remedy helps most: what is forbidden can
+// be allowed, what is broken perhaps repaired, what is absent rarely added.
+func firstAid(d *report.Doctor) *report.Check {
+	for _, state := range []report.CheckState{report.Forbidden, report.Broken, report.Absent} {
+		for _, group := range []string{"sources", "zones", "capabilities"} {
+			for i, c := range d.Checks {
+				if c.Group == group && c.State == state && c.Remedy != "" {
+					return &d.Checks[i]
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// stateMark is the word for a check's outcome.
+func stateMark(s report.CheckState) string {
+	if s == report.Working {
+		return "ok"
+	}
+	return string(s)
+}
+
+// groups returns the groups of checks in order of appearance.
+func groups(d *report.Doctor) []string {
+	var names []string
+	for _, c := range d.Checks {
+		if !slices.Contains(names, c.Group) {
+			names = append(names, c.Group)
+		}
+	}
+	return names
+}
+
+// doctorTable writes the doctor's findings for people.
+func doctorTable(w io.Writer, d *report.Doctor, o Options) error {
+	p := newPage(o)
+	style := p.green
+	if !d.CanMeasure {
+		style = p.yellow
+	}
+	p.text("", verdict(d), func(s string) string { return p.bold(style(s)) })
+	if aid := firstAid(d); aid != nil && !d.CanMeasure {
+		p.text("", "What helps most ("+aid.Name+" is "+stateMark(aid.State)+"):", p.normal)
+		p.remedy("    ", aid.Remedy)
+	}
+	if h := hostText(d.Host); h != "" {
+		p.text(p.dim("Host: "), h, p.normal)
+	}
+	nameWidth := 0
+	for _, c := range d.Checks {
+		nameWidth = max(nameWidth, min(columns(plain(c.Name)), 24))
+	}
+	for _, group := range groups(d) {
+		p.section(title(plain(group)))
+		for _, c := range d.Checks {
+			if c.Group == group {
+				p.check(c, nameWidth)
+			}
+		}
+	}
+	return p.writeTo(w)
+}
+
+func (p *page) check(c report.Check, nameWidth int) {
+	mark, name := stateMark(c.State), plain(c.Name)
+	lead := "  " + p.stateStyle(c.State)(pad(mark, 9)) + "  " + p.bold(pad(name, nameWidth)) + "  "
+	p.text(lead, c.Detail, p.normal)
+	p.remedy("      ", c.Remedy)
+}
+
+func (p *page) stateStyle(s report.CheckState) func(string) string {
+	switch s {
+	case report.Working:
+		return p.green
+	case report.Forbidden:
+		return p.yellow
+	case report.Broken:
+		return p.red
+	}
+	return p.dim
+}
+
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(width-columns(s), 0))
+}
+
+func title(s string) string {
+	if s == "" {
+		return "Other"
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}

@@ -1,0 +1,210 @@
+package output
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/report"
+)
+
+// headline is a metric that the compact blocks show.
+type headline struct{ name, label string }
+
+// The metrics a reader asks for first, in the order of the two columns. All
+// others are in JSON and CSV.
+var counterHeadlines = [...]headline{
+	{"cpu.cycles", "cycles"}, {"cpu.instructions", "instructions"},
+	{"cpu.ipc", "instructions/cycle"}, {"cpu.frequency", "frequency"},
+	{"cpu.cache_miss_ratio", "cache misses"}, {"cpu.branch_miss_ratio", "branch misses"},
+	{"cpu.time", "CPU time"}, {"cpu.task_clock", "task clock"},
+	{"cpu.user", "user"}, {"cpu.system", "system"},
+	{"cpu.context_switches", "context switches"}, {"cpu.migrations", "CPU migrations"},
+	{"memory.faults_minor", "minor page faults"}, {"memory.faults_major", "major page faults"},
+	{"memory.rss_peak", "peak memory"}, {"io.written", "written to disk"},
+}
+
+var energyHeadlines = [...]headline{
+	{"energy.per_instruction", "per instruction"}, {"energy.per_cycle", "per cycle"},
+	{"energy.per_cpu_second", "per CPU second"}, {"energy.delay_product", "energy-delay"},
+}
+
+// facts formats the headlines that r has. Those without a value show "-"; why
+// is in unknowns.
+func facts(r *report.Run, headlines []headline) []fact {
+	var out []fact
+	for _, h := range headlines {
+		m, ok := r.Metrics[h.name]
+		if !ok {
+			continue
+		}
+		out = append(out, fact{h.label, metricText(h.name, m)})
+	}
+	return out
+}
+
+func metricText(name string, m report.Metric) string {
+	if m.Value == nil {
+		return "-"
+	}
+	v := *m.Value
+	s := inUnit(v, m.Unit)
+	switch name {
+	case "cpu.cache_miss_ratio", "cpu.branch_miss_ratio", "machine.cpu.utilization":
+		s = percent(v)
+	case "cpu.ipc", "cpu.utilization", "machine.load1", "machine.run_queue.mean":
+		s = fixed(v, 2)
+	case "energy.per_cpu_second":
+		s = quantity(v, "J", 3)
+	}
+	if m.Quality == energy.Estimated {
+		s = "≈ " + s
+	}
+	return s
+}
+
+// unknowns lists the headlines without a value by the reason they share, one
+// line each: "cycles, instructions: no hardware PMU in this guest".
+func unknowns(r *report.Run, headlines []headline) []string {
+	var order []string
+	labels := map[string][]string{}
+	for _, h := range headlines {
+		m, ok := r.Metrics[h.name]
+		if !ok || m.Value != nil {
+			continue
+		}
+		reason := m.Reason
+		if reason == "" {
+			reason = "no reason given"
+		}
+		if labels[reason] == nil {
+			order = append(order, reason)
+		}
+		labels[reason] = append(labels[reason], h.label)
+	}
+	lines := make([]string, len(order))
+	for i, reason := range order {
+		lines[i] = strings.Join(labels[reason], ", ") + ": " + reason
+	}
+	return lines
+}
+
+// furtherMetrics counts the values of r that no block shows.
+func furtherMetrics(r *report.Run) int {
+	n := 0
+	shown := map[string]bool{}
+	for _, h := range counterHeadlines {
+		shown[h.name] = true
+	}
+	for _, h := range energyHeadlines {
+		shown[h.name] = true
+	}
+	for name, m := range r.Metrics {
+		if m.Value != nil && !shown[name] {
+			n++
+		}
+	}
+	return n
+}
+
+// sourceText says where the joules come from.
+func sourceText(r *report.Run) string {
+	s := plain(r.Source.Name)
+	if r.Source.Quality != "" {
+		s += " (" + string(r.Source.Quality) + ")"
+	}
+	if u := r.Source.UpdateIntervalS; u != nil {
+		s += ", counters refresh every " + quantity(*u, "s", 3)
+	}
+	if wraps := wrapsText(r); wraps != "" {
+		s += ", " + wraps
+	}
+	return s
+}
+
+// wrapsText says how often counters started again at 0 meanwhile.
+func wrapsText(r *report.Run) string {
+	n := 0
+	for _, d := range r.Domains {
+		n += d.Wraps
+	}
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 counter wrap corrected"
+	}
+	return count(float64(n)) + " counter wraps corrected"
+}
+
+// overheadText says what measuring cost.
+func overheadText(r *report.Run) string {
+	o := r.Overhead
+	s := quantity(o.CPUS, "s", 3) + " of CPU time"
+	if r.DurationS > 0 {
+		s += " (" + percent(o.CPUS/r.DurationS) + " of one CPU)"
+	}
+	if o.EnergyJ != nil {
+		s += ", about " + quantity(*o.EnergyJ, "J", 2)
+	}
+	s += ", " + plural(o.Samples, "reading")
+	if o.Missed > 0 {
+		s += ", " + count(float64(o.Missed)) + " came too late and were left out"
+	}
+	return s
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return count(float64(n)) + " " + noun + "s"
+}
+
+// hostText says on what machine.
+func hostText(h report.Host) string {
+	var parts []string
+	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	if h.CPU.ModelName != "" {
+		add("%s", h.CPU.ModelName)
+	}
+	if h.CPU.Sockets > 0 {
+		add("%s, %s, %s", plural(h.CPU.Sockets, "socket"), plural(h.CPU.Cores, "core"), plural(h.CPU.Threads, "thread"))
+	}
+	if h.Kernel != "" {
+		add("Linux %s", h.Kernel)
+	}
+	if h.Virtualization != "" && h.Virtualization != "none" {
+		add("in %s", h.Virtualization)
+	}
+	return plain(strings.Join(parts, ", "))
+}
+
+// attributionText says whose joules these are when nothing split them.
+func attributionText(r *report.Run) string {
+	if m := r.Attribution.Method; m != "" && m != "none" {
+		return "split by " + plain(m)
+	}
+	s := "the whole machine's joules over this time, not the command's alone"
+	if r.Command == nil {
+		s = "the whole machine's joules over this time"
+	}
+	return andThen(s, r.Attribution.Reason)
+}
+
+// estimateText is what stands over an estimate.
+const estimateText = "No energy counter could be read. A power model computed these joules from " +
+	"the CPU time and what is known of the processor; the true value can lie anywhere in the range."
+
+// estimateTextPartly is for a total of measured and computed parts.
+const estimateTextPartly = "Part of the total is computed by a power model, not measured; " +
+	"the true value can lie anywhere in the range."
+
+func estimateNote(r *report.Run) string {
+	for _, d := range r.Domains {
+		if d.InTotal && d.Quality != energy.Estimated && d.EnergyJ != nil {
+			return estimateTextPartly
+		}
+	}
+	return estimateText
+}

@@ -1,0 +1,231 @@
+package output
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// prefix is an SI prefix: 10^exp and its symbol.
+type prefix struct {
+	exp    int
+	symbol string
+}
+
+var noPrefix = prefix{}
+
+// prefixFor returns the prefix under which the larger of the magnitudes reads
+// as 1 to 999, as far as prefixes go. Milli to giga cover a counter's step to
+// a cluster's month; pico and nano serve joules per instruction.
+func prefixFor(magnitudes ...float64) prefix {
+	largest := 0.0
+	for _, m := range magnitudes {
+		largest = max(largest, math.Abs(m))
+	}
+	if largest == 0 {
+		return noPrefix
+	}
+	// Half a unit in the fourth digit: 999.96 is shown as 1.000 k.
+	e := int(math.Floor(math.Log10(largest*1.00005)/3)) * 3
+	e = min(max(e, -15), 18)
+	return prefix{e, siSymbols[e/3+5]}
+}
+
+var siSymbols = [...]string{"f", "p", "n", "µ", "m", "", "k", "M", "G", "T", "P", "E"}
+
+// scale returns v in units of the prefix.
+func (p prefix) scale(v float64) float64 {
+	if p.exp < 0 {
+		return v * math.Pow10(-p.exp) // exact powers, unlike 10^-n
+	}
+	return v / math.Pow10(p.exp)
+}
+
+// maxDigits bounds the digits of a value whose uncertainty would allow more:
+// no counter is known better, and no reader wants them.
+const maxDigits = 7
+
+// valueDigits is how many digits a value without a known uncertainty gets.
+const valueDigits = 4
+
+// exponent returns floor(log10(|v|)) of v as rounded to digits significant
+// digits; v is not 0.
+func exponent(v float64, digits int) int {
+	s := strconv.FormatFloat(math.Abs(v), 'e', digits-1, 64)
+	e, _ := strconv.Atoi(s[strings.IndexByte(s, 'e')+1:])
+	return e
+}
+
+// decimalsFor returns the decimal places that an uncertainty u > 0 supports:
+// those of its first digit, or of its second when the first is 1 (rounding
+// 1.4 to 1 would be off by 40 %).
+func decimalsFor(u float64) int {
+	e := exponent(u, 2)
+	if lead := u / math.Pow10(e); lead < 1.95 {
+		return 1 - e
+	}
+	return -exponent(u, 1)
+}
+
+// fixed prints v with that many decimal places; negative ones round to tens,
+// hundreds and so on.
+func fixed(v float64, decimals int) string {
+	if decimals < 0 {
+		p := math.Pow10(-decimals)
+		v, decimals = math.Round(v/p)*p, 0
+	}
+	s := strconv.FormatFloat(v, 'f', min(decimals, 24), 64)
+	if strings.HasPrefix(s, "-") && strings.Trim(s, "-0.") == "" {
+		return s[1:] // -0.00
+	}
+	return s
+}
+
+// significant prints v rounded to digits significant digits, trailing zeros
+// kept: they say how well it is known.
+func significant(v float64, digits int) string {
+	if v == 0 {
+		return "0"
+	}
+	return fixed(v, digits-1-exponent(v, digits))
+}
+
+// quantity prints v with an SI prefix, its unit and digits significant
+// digits: "38.21 GHz", "403 nJ".
+func quantity(v float64, unit string, digits int) string {
+	p := prefixFor(v)
+	return strings.TrimRight(significant(p.scale(v), digits)+" "+p.symbol+unit, " ")
+}
+
+// plusMinus returns v and its uncertainty u as digits under the prefix, both
+// with the decimal places that u supports. Without an uncertainty (nil, or 0:
+// nothing is known that well) u's text is empty and v has a few digits.
+func plusMinus(v float64, u *float64, p prefix) (value, uncertainty string) {
+	v = p.scale(v)
+	if u == nil || !(*u > 0) {
+		return significant(v, valueDigits), ""
+	}
+	su := p.scale(*u)
+	d := decimalsFor(su)
+	if v != 0 {
+		if most := maxDigits - 1 - exponent(v, maxDigits); d > most {
+			// Rounding to fewer digits adds up to half of the last one.
+			d, su = most, max(su, math.Pow10(-most))
+		}
+	}
+	return fixed(v, d), fixed(su, d)
+}
+
+// digitsOf returns how many significant digits of v an uncertainty u
+// supports, between least and most.
+func digitsOf(v float64, u *float64, least, most int) int {
+	if u == nil || !(*u > 0) || v == 0 {
+		return min(max(valueDigits, least), most)
+	}
+	return min(max(exponent(v, 3)+1+decimalsFor(*u), least), most)
+}
+
+// outward rounds an interval to two digits of its ends so that the rounded
+// one holds the other: the low end down, the high end up.
+func outward(low, high float64, p prefix) (string, string) {
+	return roundTo(p.scale(low), math.Floor), roundTo(p.scale(high), math.Ceil)
+}
+
+func roundTo(v float64, round func(float64) float64) string {
+	if v == 0 {
+		return "0"
+	}
+	d := 1 - exponent(v, 15)
+	unit := math.Pow10(-d)
+	// v/unit of a value that already has two digits may come out a hair off
+	// an integer; it must not move by a whole unit then.
+	q := v / unit
+	if n := math.Round(q); math.Abs(q-n) < 1e-9 {
+		q = n
+	}
+	return fixed(round(q)*unit, d)
+}
+
+// percent prints a ratio as percent: "42.1 %", "0.06 %".
+func percent(ratio float64) string {
+	p := math.Abs(ratio * 100)
+	switch {
+	case p == 0:
+		return "0 %"
+	case p >= 0.995:
+		return fixed(ratio*100, 1) + " %"
+	}
+	return significant(ratio*100, 2) + " %"
+}
+
+// byteCount prints bytes with a binary prefix: "412 MiB".
+func byteCount(v float64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
+	i := 0
+	for math.Abs(v) >= 1023.5 && i < len(units)-1 {
+		v /= 1024
+		i++
+	}
+	if i == 0 {
+		return fixed(v, 0) + " B"
+	}
+	return significant(v, 3) + " " + units[i]
+}
+
+// count prints a number of events: exact with thousands separated below a
+// hundred million, with a prefix above.
+func count(v float64) string {
+	if math.Abs(v) >= 1e8 || v != math.Trunc(v) {
+		return quantity(v, "", valueDigits)
+	}
+	s := fixed(v, 0)
+	sign := ""
+	if s[0] == '-' {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+// seconds prints a duration: "812 µs", "12.35 s", and beyond two minutes also
+// the way clocks do: "3725 s (1 h 2 min 5 s)".
+func seconds(v float64) string {
+	if math.Abs(v) < 100 {
+		return quantity(v, "s", valueDigits)
+	}
+	s := fixed(v, 1) + " s"
+	if v < 120 || v > 1e10 {
+		return s
+	}
+	t := int64(math.Round(v))
+	h, m := t/3600, t/60%60
+	switch {
+	case h > 0:
+		return s + " (" + strconv.FormatInt(h, 10) + " h " + strconv.FormatInt(m, 10) + " min)"
+	default:
+		return s + " (" + strconv.FormatInt(m, 10) + " min " + strconv.FormatInt(t%60, 10) + " s)"
+	}
+}
+
+// inUnit prints a catalogue value; unit is UCUM, as in energy.MetricDef.
+func inUnit(v float64, unit string) string {
+	switch unit {
+	case "s":
+		return seconds(v)
+	case "By":
+		return byteCount(v)
+	case "Cel":
+		return fixed(v, 1) + " °C"
+	case "1", "":
+		return count(v)
+	case "J.s":
+		return quantity(v, "J·s", 3)
+	case "J.s2":
+		return quantity(v, "J·s²", 3)
+	case "J":
+		return quantity(v, "J", 3)
+	}
+	return quantity(v, unit, valueDigits)
+}

@@ -1,0 +1,367 @@
+package output
+
+import (
+	"io"
+	"math"
+	"strings"
+
+	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/report"
+)
+
+// runTable writes the result of a run for people.
+func runTable(w io.Writer, r *report.Run, o Options) error {
+	p := newPage(o)
+	p.head(r)
+	p.domains(r)
+	p.course(r)
+	p.facts("Counters of "+whose(r), r, counterHeadlines[:])
+	p.facts("Energy put against work", r, energyHeadlines[:])
+	p.models(r)
+	p.crossCheck(r)
+	p.refusals(r)
+	p.warnings(r)
+	p.foot(r)
+	return p.writeTo(w)
+}
+
+func whose(r *report.Run) string {
+	switch r.Target.Kind {
+	case "command", "":
+		return "the command and what it started"
+	case "pid":
+		return "the process and what it started"
+	}
+	return "the " + r.Target.Kind
+}
+
+func (p *page) head(r *report.Run) {
+	p.line(p.bold(shorten(subject(r), 2*p.o.Width)))
+	end := outcome(r)
+	if c := r.Command; c != nil && (c.Signal != "" || c.ExitCode == nil || *c.ExitCode != 0) {
+		end = p.red(end)
+	}
+	p.line(end)
+	if isEstimate(r) {
+		p.blank()
+		p.text(p.caution(" ESTIMATE ")+" ", estimateNote(r), p.normal)
+	}
+	p.blank()
+}
+
+func (p *page) domains(r *report.Run) {
+	t := newDomainTable(r)
+	narrow := p.o.Width < 64
+	g := &grid{header: []string{"Domain", "Energy"}, right: []bool{false, true}}
+	if t.hasRange {
+		g.header, g.right = append(g.header, "Range"), append(g.right, true)
+	}
+	if !narrow {
+		g.header, g.right = append(g.header, "Power"), append(g.right, true)
+	}
+	g.header, g.right = append(g.header, "Of total"), append(g.right, true)
+	for i := range g.header {
+		g.header[i] = p.dim(g.header[i])
+	}
+	cells := func(row domainRow, style func(string) string) []string {
+		amount := strings.TrimRight(row.value+" "+row.plus, " ")
+		if row.unit != "" {
+			amount = row.value + " "
+			if strings.TrimSpace(row.plus) != "" || columns(row.plus) > 0 {
+				amount += row.plus + " "
+			}
+			amount += row.unit
+		}
+		line := []string{style(row.branch + plain(row.id)), style(amount)}
+		if t.hasRange {
+			line = append(line, style(row.span))
+		}
+		if !narrow {
+			line = append(line, style(row.power))
+		}
+		return append(line, style(row.share))
+	}
+	for _, row := range t.rows {
+		style := p.normal
+		switch {
+		case row.unknown != "":
+			style = p.yellow
+		case !row.counted:
+			style = p.dim
+		}
+		g.rows = append(g.rows, cells(row, style))
+	}
+	g.footer = cells(t.total, p.bold)
+	p.table(g)
+	for _, row := range append(t.rows, t.total) {
+		if row.unknown != "" {
+			p.text("  "+plain(row.id)+": ", row.unknown, p.yellow)
+		}
+	}
+	if r.Total.EnergyJ != nil {
+		p.text("  ", attributionText(r), p.dim)
+	}
+}
+
+// course shows the power over time, one sparkline per domain.
+func (p *page) course(r *report.Run) {
+	if r.Samples.Len() == 0 {
+		return
+	}
+	idWidth := 0
+	for _, id := range r.Samples.Domains() {
+		idWidth = max(idWidth, columns(id))
+	}
+	const figures = 34 // three columns of watts with their gaps, and the margin
+	all, cellS := courses(r.Samples, min(max(p.o.Width-idWidth-figures, 10), 120))
+	end, _ := r.Samples.At(r.Samples.Len() - 1)
+	p.section("Power over time")
+	p.text("  ", plural(r.Samples.Len(), "sample")+", "+quantity(end/float64(r.Samples.Len()), "s", 3)+
+		" apart on average; a bar is the mean of "+quantity(cellS, "s", 3)+", drawn from 0 W", p.dim)
+	g := &grid{header: []string{"", "", "min", "mean", "max"}, right: []bool{false, false, true, true, true}}
+	for i := range g.header {
+		g.header[i] = p.dim(g.header[i])
+	}
+	for _, c := range all {
+		g.rows = append(g.rows, []string{plain(c.domain), p.cyan(c.sparkline()), watts(c.min), watts(c.mean), watts(c.max)})
+	}
+	p.table(g)
+}
+
+func watts(v float64) string {
+	if math.IsNaN(v) {
+		return "-"
+	}
+	return quantity(v, "W", 3)
+}
+
+// facts shows labelled values in columns, and why some are missing.
+func (p *page) facts(title string, r *report.Run, headlines []headline) {
+	all := facts(r, headlines)
+	if len(all) == 0 {
+		return
+	}
+	p.section(title)
+	pairs := min(max(p.o.Width/40, 1), 3)
+	g := &grid{}
+	for range pairs {
+		g.right = append(g.right, false, true)
+	}
+	known := all[:0:0]
+	for _, f := range all {
+		if f.value != "-" {
+			known = append(known, f)
+		}
+	}
+	for i := 0; i < len(known); i += pairs {
+		row := make([]string, 2*pairs)
+		for k := range pairs {
+			if i+k < len(known) {
+				row[2*k], row[2*k+1] = p.dim(known[i+k].label), known[i+k].value
+				if k < pairs-1 {
+					row[2*k+1] += "    "
+				}
+			}
+		}
+		g.rows = append(g.rows, row)
+	}
+	if len(g.rows) > 0 {
+		p.table(g)
+	}
+	for _, line := range unknowns(r, headlines) {
+		p.text("  - ", "unknown: "+line, p.yellow)
+	}
+}
+
+// models compares what power models say with the measurement.
+func (p *page) models(r *report.Run) {
+	if len(r.Models) == 0 {
+		return
+	}
+	measured := r.Total.EnergyJ != nil && !isEstimate(r)
+	p.section("What power models say")
+	g := &grid{header: []string{"Model", "Energy", "Range"}, right: []bool{false, true, true}}
+	if measured {
+		g.header, g.right = append(g.header, "Error"), append(g.right, true)
+	}
+	for i := range g.header {
+		g.header[i] = p.dim(g.header[i])
+	}
+	for _, row := range modelTable(r) {
+		if !measured {
+			row = row[:3]
+		}
+		g.rows = append(g.rows, row)
+	}
+	p.table(g)
+	for _, name := range sortedKeys(r.Models) {
+		if d := r.Models[name].Description; d != "" {
+			p.text("  "+plain(name)+": ", d, p.dim)
+		}
+	}
+}
+
+// modelTable returns name, energy, range and error of each model.
+func modelTable(r *report.Run) [][]string {
+	var amounts []float64
+	for _, m := range r.Models {
+		amounts = append(amounts, deref(m.EnergyJ))
+	}
+	p := prefixFor(amounts...)
+	var rows [][]string
+	for _, name := range sortedKeys(r.Models) {
+		m := r.Models[name]
+		row := []string{plain(name), "unknown", "-", errorPct(m.ErrorPctVsMeasured)}
+		if m.EnergyJ != nil {
+			row[1] = "≈ " + significant(p.scale(*m.EnergyJ), 3) + " " + p.symbol + "J"
+		}
+		if m.LowJ != nil && m.HighJ != nil {
+			low, high := outward(*m.LowJ, *m.HighJ, p)
+			row[2] = low + " – " + high + " " + p.symbol + "J"
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// crossCheck shows the same domain through several interfaces.
+func (p *page) crossCheck(r *report.Run) {
+	if len(r.CrossCheck) == 0 {
+		return
+	}
+	p.section("The same joules through every interface")
+	t := newCrossTable(r)
+	g := &grid{header: append([]string{"Domain"}, append(t.header, "Verdict")...)}
+	g.right = append(g.right, false)
+	for range t.header {
+		g.right = append(g.right, true)
+	}
+	g.right = append(g.right, false)
+	for i := range g.header {
+		g.header[i] = p.dim(g.header[i])
+	}
+	for i, row := range t.rows {
+		verdict := p.green(t.verdicts[i])
+		if !r.CrossCheck[i].Agree {
+			verdict = p.red(t.verdicts[i])
+		}
+		g.rows = append(g.rows, append(row, verdict))
+	}
+	p.table(g)
+}
+
+// crossTable is the cross-check: a column per interface, the one in use
+// first and in joules, the others as their difference from it.
+type crossTable struct {
+	header   []string
+	rows     [][]string // domain and a cell per interface
+	verdicts []string
+}
+
+func newCrossTable(r *report.Run) crossTable {
+	present := map[string]bool{}
+	for _, c := range r.CrossCheck {
+		for s := range c.EnergyJ {
+			present[s] = true
+		}
+	}
+	var t crossTable
+	if present[r.Source.Name] {
+		t.header = append(t.header, r.Source.Name)
+		delete(present, r.Source.Name)
+	}
+	t.header = append(t.header, sortedKeys(present)...)
+	for _, c := range r.CrossCheck {
+		row := []string{plain(c.Domain)}
+		for _, s := range t.header {
+			row = append(row, crossCell(c, s, r.Source.Name))
+		}
+		t.rows = append(t.rows, row)
+		t.verdicts = append(t.verdicts, crossVerdict(c))
+	}
+	return t
+}
+
+func crossCell(c report.CrossCheck, source, inUse string) string {
+	j, ok := c.EnergyJ[source]
+	if !ok {
+		return "-"
+	}
+	s := quantity(j, "J", 5)
+	ratio, ok := c.Ratio[source]
+	if source == inUse || !ok {
+		return s
+	}
+	diff := percent(ratio - 1)
+	if ratio > 1 {
+		diff = "+" + diff
+	}
+	return s + " (" + diff + ")"
+}
+
+func crossVerdict(c report.CrossCheck) string {
+	within := " (expected: within " + percent(c.ExpectedPct/100) + ")"
+	if c.Agree {
+		return "agree" + within
+	}
+	return "DISAGREE" + within
+}
+
+// refusals says why better sources could not be used, and how to change that.
+func (p *page) refusals(r *report.Run) {
+	if len(r.Source.Refused) == 0 {
+		return
+	}
+	if isEstimate(r) {
+		p.section("Why nothing was measured, and what would change that")
+	} else {
+		p.section("Sources not used")
+	}
+	for _, f := range r.Source.Refused {
+		p.text("  "+p.bold(plain(f.Name))+" ", "is "+plain(f.Kind)+": "+f.Reason, p.normal)
+		p.remedy("      ", f.Remedy)
+	}
+}
+
+// remedy adds the lines of a remedy as they are, so that they can be pasted.
+func (p *page) remedy(indent, remedy string) {
+	if remedy == "" {
+		return
+	}
+	for l := range strings.SplitSeq(remedy, "\n") {
+		p.line(indent + p.cyan(plain(l)))
+	}
+}
+
+func (p *page) warnings(r *report.Run) {
+	if len(r.Warnings) == 0 {
+		return
+	}
+	p.section(plural(len(r.Warnings), "warning"))
+	for _, g := range r.Warnings {
+		p.text(p.yellow("  ! "), g.Message, p.normal)
+		if g.Advice != "" {
+			p.text("    → ", g.Advice, p.normal)
+		}
+	}
+}
+
+func (p *page) foot(r *report.Run) {
+	p.blank()
+	p.text(p.dim("  source    "), sourceText(r), p.normal)
+	if h := hostText(r.Host); h != "" {
+		p.text(p.dim("  host      "), h, p.normal)
+	}
+	p.text(p.dim("  overhead  "), overheadText(r), p.normal)
+	if n := furtherMetrics(r); n > 0 {
+		p.text(p.dim("  more      "), plural(n, "further value")+" with --format json or csv", p.normal)
+	}
+}
+
+// sourceQuality is the word for the result as a whole.
+func sourceQuality(r *report.Run) string {
+	if isEstimate(r) {
+		return "ESTIMATE"
+	}
+	return string(energy.Measured)
+}

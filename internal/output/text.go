@@ -1,0 +1,137 @@
+package output
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// shellQuote returns s as one word of a POSIX shell. Control characters, which
+// could drive the reader's terminal, come out as escapes.
+func shellQuote(s string) string {
+	switch {
+	case s == "":
+		return "''"
+	case !printable(s):
+		return ansiQuote(s)
+	case strings.ContainsFunc(s, needsQuotes):
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	}
+	return s
+}
+
+func needsQuotes(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_./:=,@%+", r)
+}
+
+// ansiQuote spells s as $'...', which bash, zsh, ksh and POSIX.1-2024 know.
+func ansiQuote(s string) string {
+	var b strings.Builder
+	b.WriteString("$'")
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r == '\'' || r == '\\':
+			b.WriteString(`\` + string(r))
+		case r == utf8.RuneError && n == 1, !unicode.IsPrint(r):
+			for _, c := range []byte(s[i : i+n]) {
+				fmt.Fprintf(&b, `\%03o`, c) // three digits: never runs into the next one
+			}
+		default:
+			b.WriteRune(r)
+		}
+		i += n
+	}
+	return b.String() + "'"
+}
+
+// shellJoin returns argv as a line that a shell would read back as argv.
+func shellJoin(argv []string) string {
+	words := make([]string, len(argv))
+	for i, a := range argv {
+		words[i] = shellQuote(a)
+	}
+	return strings.Join(words, " ")
+}
+
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// plain makes text that came from outside (a file's content, an error) safe
+// for one line of a terminal: white space becomes a blank, what can't be
+// printed its escape.
+func plain(s string) string {
+	if printable(s) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case unicode.IsSpace(r):
+			b.WriteByte(' ')
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case !unicode.IsPrint(r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+		i += n
+	}
+	return b.String()
+}
+
+// andThen joins a statement and the advice that follows from it.
+func andThen(statement, advice string) string {
+	if advice == "" {
+		return statement
+	}
+	return strings.TrimRight(statement, ". ") + ": " + advice
+}
+
+// wrap breaks text at blanks into lines of at most width columns; a word that
+// is longer stays whole, so that a path or a command can be copied.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case columns(line)+1+columns(word) <= width:
+			line += " " + word
+		default:
+			lines, line = append(lines, line), word
+		}
+	}
+	if line != "" || lines == nil {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// shorten cuts s to width columns and marks the cut.
+func shorten(s string, width int) string {
+	if columns(s) <= width {
+		return s
+	}
+	r := []rune(s)
+	for len(r) > 0 && columns(string(r))+1 > width {
+		r = r[:len(r)-1]
+	}
+	return string(r) + "…"
+}
+
+// toASCII spells the typography of tables in ASCII; what users brought along
+// (names, arguments) stays as it is.
+var toASCII = strings.NewReplacer("±", "+-", "≈", "~", "–", "-", "—", "-", "≥", ">=", "≤", "<=",
+	"µ", "u", "·", ".", "²", "2", "°", " deg ", "×", "x", "…", "...",
+	"├─ ", "|- ", "└─ ", "`- ", "→", "->", "─", "-", "│", "|",
+	"▁", ".", "▂", ":", "▃", "-", "▄", "=", "▅", "+", "▆", "*", "▇", "%", "█", "#")
