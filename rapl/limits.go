@@ -1,0 +1,129 @@
+package rapl
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/energyprobe/energyprobe/internal/energy"
+)
+
+const tick = 1e-6 // joules per count of energy_uj
+
+// Powers in watts that a zone can't exceed where nothing better is known.
+const (
+	maxPackageW = 1000
+	maxDRAMW    = 500
+	maxPSysW    = 10_000
+)
+
+// modulus returns the counts of one revolution and the counter's step in
+// joules, from max_energy_range_uj.
+//
+// The counter is a 32-bit register times a unit that the driver keeps in
+// whole nanojoules (intel_rapl_common.c, rapl_unit_xlate), and the range is
+// the register's last value, not the number of its values: (2^32-1) units,
+// rounded down to microjoules. The revolution is one unit longer. Software
+// that takes the range for the modulus loses a unit per wrap.
+func modulus(rangeUJ uint64) (wrap uint64, step float64) {
+	const last = 1<<32 - 1
+	hi, lo := bits.Mul64(rangeUJ, 1000)
+	if hi < last {
+		unit, rest := bits.Div64(hi, lo, last)
+		if rest > 0 {
+			unit++
+		}
+		// Only a range that comes out of the driver's own formula tells the
+		// unit.
+		if back, ok := scale(last, unit, 0); ok && back == rangeUJ {
+			if wrap, ok := scale(1<<32, unit, 500); ok {
+				return max(wrap, rangeUJ+1), float64(unit) * 1e-9
+			}
+		}
+	}
+	unit := max(uint64(math.Round(float64(rangeUJ)/last)), 1)
+	if rangeUJ > math.MaxUint64-unit {
+		return 0, tick // the full 64 bits
+	}
+	return rangeUJ + unit, float64(unit) * tick
+}
+
+// scale returns (count * unit + round) / 1000.
+func scale(count, unit, round uint64) (uint64, bool) {
+	hi, lo := bits.Mul64(count, unit)
+	lo, carry := bits.Add64(lo, round, 0)
+	if hi+carry >= 1000 {
+		return 0, false
+	}
+	q, _ := bits.Div64(hi+carry, lo, 1000)
+	return q, true
+}
+
+// readRange reads the modulus of the zone in dir. It is energy.UnknownWrap,
+// with the reason, where the range can't be learnt.
+func readRange(root *os.Root, dir string) (wrap uint64, step float64, why error) {
+	v, err := readCount(root, dir+"/max_energy_range_uj")
+	if err == nil && v == 0 {
+		err = fmt.Errorf("%s says 0", hostPath(root, dir+"/max_energy_range_uj"))
+	}
+	if err != nil {
+		return energy.UnknownWrap, 0, err
+	}
+	wrap, step = modulus(v)
+	return wrap, step, nil
+}
+
+// longTermW reads the maximum power of the constraint named long_term, which
+// is the thermal design power (MSR_PKG_POWER_INFO, bits 14:0). Constraints
+// are numbered by which of them exist, so the name is what counts. Values
+// outside of 3 to 1000 W are what unprogrammed registers decode to.
+func longTermW(root *os.Root, dir string) (float64, bool) {
+	for i := range 10 {
+		prefix := dir + "/constraint_" + strconv.Itoa(i)
+		name, err := root.ReadFile(prefix + "_name")
+		if err != nil {
+			return 0, false
+		}
+		if strings.TrimSpace(string(name)) != "long_term" {
+			continue
+		}
+		uw, err := readCount(root, prefix+"_max_power_uw")
+		w := float64(uw) * 1e-6
+		return w, err == nil && w >= 3 && w <= 1000
+	}
+	return 0, false
+}
+
+// maxPowerW returns a power that a zone of this domain can't exceed, given
+// its package's thermal design power or 0.
+func maxPowerW(d energy.Domain, tdpW float64) float64 {
+	switch d {
+	case energy.DRAM:
+		return maxDRAMW
+	case energy.PSys:
+		return maxPSysW
+	}
+	return max(4*tdpW, maxPackageW)
+}
+
+// readCount reads a file that holds one number.
+func readCount(root *os.Root, name string) (uint64, error) {
+	f, err := root.Open(name)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	var buf [maxContent + 1]byte
+	n, err := pread(int(f.Fd()), buf[:])
+	if err != nil {
+		return 0, &os.PathError{Op: "read", Path: hostPath(root, name), Err: err}
+	}
+	v, err := parseCount(buf[:n])
+	if err != nil {
+		return 0, &os.PathError{Op: "parse", Path: hostPath(root, name), Err: err}
+	}
+	return v, nil
+}
