@@ -1,0 +1,47 @@
+package msr
+
+import (
+	"fmt"
+
+	"github.com/energyprobe/energyprobe/internal/topology"
+)
+
+// Bits of the registers about energy filtering (Intel, "Running Average Power
+// Limit Energy Reporting", CVE-2020-8694, INTEL-SA-00389).
+const (
+	archCapFilterCtl = 1 << 11 // ENERGY_FILTERING_CTL: IA32_MISC_PACKAGE_CTLS[0] exists
+	filterEnable     = 1 << 0  // ENERGY_FILTERING_ENABLE
+)
+
+// FilteringEnabled reports whether the processor adds noise to its energy
+// counters, against power side channels (PLATYPUS). That skews short
+// measurements by up to half. known is false where on is but an inference
+// from SGX, with which filtering is always on; detail says what was seen.
+func (s *Source) FilteringEnabled() (on, known bool, detail string) {
+	on, known, detail = FilteringHint(s.id)
+	if known || len(s.seats) == 0 {
+		return on, known, detail
+	}
+	dev, cpu := s.seats[0].dev, s.seats[0].cpu()
+	caps, err := s.register(dev, regArchCaps)
+	if err != nil || caps&archCapFilterCtl == 0 {
+		return on, known, detail + fmt.Sprintf("; msr %#x bit 11 on cpu %d: no filtering control", regArchCaps, cpu)
+	}
+	ctl, err := s.register(dev, regPackageCtls)
+	if err != nil {
+		return on, known, detail + fmt.Sprintf("; msr %#x on cpu %d: %v", regPackageCtls, cpu, err)
+	}
+	return ctl&filterEnable != 0, true, fmt.Sprintf("msr %#x on cpu %d reads %#x", regPackageCtls, cpu, ctl)
+}
+
+// FilteringHint is FilteringEnabled for those who can't read MSRs: what the
+// processor's identity tells.
+func FilteringHint(id topology.Identity) (on, known bool, detail string) {
+	switch {
+	case !id.IsIntel():
+		return false, true, "energy filtering exists on Intel processors only"
+	case id.HasFlag("sgx"):
+		return true, false, "/proc/cpuinfo has the sgx flag: the processor filters its energy counters while SGX is enabled"
+	}
+	return false, false, "/proc/cpuinfo has no sgx flag"
+}
