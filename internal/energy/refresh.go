@@ -212,31 +212,3 @@ func plain(z Zone, b, a *watchState, start, end Instant, refresh Refresh) Window
 		UncertaintyJ: 2*z.StepJ() + w*(refresh.longest()+math.Max(0, dt-inside)),
 	}
 }
-
-// Hunt reads densely until every zone of await has shown want edges, or limit
-// has passed. The time is the readings' own.
-func (w *Watch) Hunt(src Source, r *Reading, m *Meter, await []bool, want int, limit time.Duration) error {
-	var began Instant
-	for n := 0; ; n++ {
-		if err := src.Read(r); err != nil {
-			return err
-		}
-		m.Add(r)
-		w.Add(r, m)
-		if n == 0 {
-			began = r.At[0].Before
-		}
-		if w.shown(await, want) || r.At[len(r.At)-1].After.Sub(began) > limit {
-			return nil
-		}
-	}
-}
-
-func (w *Watch) shown(await []bool, want int) bool {
-	for i := range w.state {
-		if await[i] && w.state[i].edges < want {
-			return false
-		}
-	}
-	return true
-}

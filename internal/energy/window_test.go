@@ -106,9 +106,8 @@ func simulate(tb testing.TB, seed uint64, m refreshModel, d time.Duration) simRu
 	// The power from the command's start on is laid once that start is known.
 	s.layPower(0, Instant(60*time.Millisecond), watchW, 0.05)
 	s.now = Instant(ms(20 + 5*rng.Float64()))
-	meter, r := NewMeter(s.zones), NewReading(1)
-	before := NewWatch(1)
-	if err := before.Hunt(s, r, meter, []bool{true}, 2, ms(9)); err != nil {
+	track := NewTrack(s)
+	if err := Approach([]*Track{track}, ms(9)); err != nil {
 		tb.Fatal(err)
 	}
 	start := s.now.Add(2 * time.Microsecond)
@@ -130,13 +129,10 @@ func simulate(tb testing.TB, seed uint64, m refreshModel, d time.Duration) simRu
 	naiveTruth := s.joules(end.Add(phase)) - s.joules(start.Add(phase))
 
 	s.now = end.Add(2 * time.Microsecond)
-	after := NewWatch(1)
-	if err := after.Hunt(s, r, meter, []bool{true}, 2, ms(9)); err != nil {
+	if err := Depart([]*Track{track}, true, ms(9)); err != nil {
 		tb.Fatal(err)
 	}
-	refresh := before.Refresh()
-	refresh.Merge(after.Refresh())
-	w := Between(s.zones[0], 0, before, after, start, end, refresh)
+	w := track.Between(0, start, end)
 	truth := s.joules(end) - s.joules(start)
 	return simRun{truth: truth, aligned: w.EnergyJ, bound: w.UncertaintyJ, naive: truth * naive / naiveTruth}
 }

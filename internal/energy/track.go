@@ -1,0 +1,118 @@
+package energy
+
+import "time"
+
+// Track is one source on its way through a window: it is read, metered, and
+// watched closely on both sides.
+type Track struct {
+	Source  Source
+	Meter   *Meter
+	Reading *Reading
+	Before  *Watch // what was seen right before the window
+	After   *Watch // and right after it
+	// moved marks the zones that showed an edge before the window: those that
+	// did not are not waited for after it.
+	moved []bool
+}
+
+// NewTrack returns a Track of a source.
+func NewTrack(src Source) *Track {
+	n := len(src.Zones())
+	return &Track{
+		Source: src, Meter: NewMeter(src.Zones()), Reading: NewReading(n),
+		Before: NewWatch(n), After: NewWatch(n), moved: make([]bool, n),
+	}
+}
+
+// Read takes a reading and meters it.
+func (t *Track) Read() error {
+	if err := t.Source.Read(t.Reading); err != nil {
+		return err
+	}
+	t.Meter.Add(t.Reading)
+	return nil
+}
+
+// latest returns when the last reading ended.
+func (t *Track) latest() Instant {
+	var at Instant
+	for _, b := range t.Reading.At {
+		at = max(at, b.After)
+	}
+	return at
+}
+
+// Approach watches the tracks' counters right before a window opens: until
+// every zone of a total has shown two edges, and so its power, or limit has
+// passed. Zones that stand still are let be.
+func Approach(tracks []*Track, limit time.Duration) error {
+	err := hunt(tracks, limit, func(t *Track) bool {
+		for i, z := range t.Source.Zones() {
+			if z.InTotal() && t.Before.Edges(i) < 2 {
+				return false
+			}
+		}
+		return true
+	}, func(t *Track) { t.Before.Add(t.Reading, t.Meter) })
+	for _, t := range tracks {
+		for i := range t.moved {
+			t.moved[i] = t.Before.Edges(i) > 0
+		}
+	}
+	return err
+}
+
+// Depart watches them right after it has closed, until every zone of a total
+// that moved before has shown an edge; two where the window was short, so
+// that the power behind it is known as well.
+func Depart(tracks []*Track, short bool, limit time.Duration) error {
+	want := 1
+	if short {
+		want = 2
+	}
+	return hunt(tracks, limit, func(t *Track) bool {
+		for i, z := range t.Source.Zones() {
+			if z.InTotal() && t.moved[i] && t.After.Edges(i) < want {
+				return false
+			}
+		}
+		return true
+	}, func(t *Track) { t.After.Add(t.Reading, t.Meter) })
+}
+
+// hunt reads the tracks in turn until all are done or limit has passed. The
+// time is the readings' own. A track that can't be read at all ends the hunt:
+// its zones' errors are in the meter.
+func hunt(tracks []*Track, limit time.Duration, done func(*Track) bool, add func(*Track)) error {
+	var began Instant
+	for {
+		all := true
+		var now Instant
+		for _, t := range tracks {
+			if err := t.Read(); err != nil {
+				return err
+			}
+			add(t)
+			all = all && done(t)
+			now = max(now, t.latest())
+		}
+		if began == 0 {
+			began = now
+		}
+		if all || now.Sub(began) > limit {
+			return nil
+		}
+	}
+}
+
+// Refresh returns the update intervals seen on both sides of the window.
+func (t *Track) Refresh() Refresh {
+	r := t.Before.Refresh()
+	r.Merge(t.After.Refresh())
+	return r
+}
+
+// Between returns the energy of zone i from start to end.
+func (t *Track) Between(i int, start, end Instant) Window {
+	return Between(t.Source.Zones()[i], i, t.Before, t.After, start, end, t.Refresh())
+}
