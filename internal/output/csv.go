@@ -218,10 +218,10 @@ func closingRows(r *report.Run) []valueRow {
 		{kind: "overhead", id: "missed", value: &missed, unit: "1"},
 	}
 	for _, f := range r.Source.Refused {
-		rows = append(rows, valueRow{kind: "refused", id: f.Name, text: f.Kind, reason: andThen(f.Reason, f.Remedy)})
+		rows = append(rows, valueRow{kind: "refused", id: f.Name, text: f.Kind, reason: withRemedy(f.Reason, f.Remedy)})
 	}
 	for _, g := range r.Warnings {
-		rows = append(rows, valueRow{kind: "warning", id: g.Code, reason: andThen(g.Message, g.Advice)})
+		rows = append(rows, valueRow{kind: "warning", id: g.Code, reason: withAdvice(g.Message, g.Advice)})
 	}
 	return rows
 }

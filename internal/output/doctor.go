@@ -71,9 +71,8 @@ func doctorTable(w io.Writer, d *report.Doctor, o Options) error {
 		style = p.yellow
 	}
 	p.text("", verdict(d), func(s string) string { return p.bold(style(s)) })
-	if aid := firstAid(d); aid != nil && !d.CanMeasure {
-		p.text("", "What helps most ("+aid.Name+" is "+stateMark(aid.State)+"):", p.normal)
-		p.remedy("    ", aid.Remedy)
+	if !d.CanMeasure {
+		p.firstAid(d)
 	}
 	if h := hostText(d.Host); h != "" {
 		p.text(p.dim("Host: "), h, p.normal)
@@ -86,15 +85,28 @@ func doctorTable(w io.Writer, d *report.Doctor, o Options) error {
 		p.section(title(plain(group)))
 		for _, c := range d.Checks {
 			if c.Group == group {
-				p.check(c, nameWidth)
+				p.finding(c, nameWidth)
 			}
 		}
 	}
 	return p.writeTo(w)
 }
 
-func (p *page) check(c report.Check, nameWidth int) {
-	mark, name := stateMark(c.State), plain(c.Name)
+// firstAid adds the one remedy to try first.
+func (p *page) firstAid(d *report.Doctor) {
+	aid := firstAid(d)
+	if aid == nil {
+		p.text("", "No check knows a remedy for this machine.", p.normal)
+		return
+	}
+	p.text("", "What helps most ("+aid.Name+" is "+stateMark(aid.State)+"):", p.normal)
+	p.remedy("    ", aid.Remedy)
+}
+
+// finding adds a check: its state, its name and what was seen, with the
+// remedy on lines of its own.
+func (p *page) finding(c report.Check, nameWidth int) {
+	mark, name := plain(stateMark(c.State)), plain(c.Name)
 	lead := "  " + p.stateStyle(c.State)(pad(mark, 9)) + "  " + p.bold(pad(name, nameWidth)) + "  "
 	p.text(lead, c.Detail, p.normal)
 	p.remedy("      ", c.Remedy)

@@ -183,17 +183,21 @@ func hostText(h report.Host) string {
 // attributionText says whose joules these are when nothing split them.
 func attributionText(r *report.Run) string {
 	if m := r.Attribution.Method; m != "" && m != "none" {
-		return "split by " + plain(m)
+		return "Split by " + plain(m) + "."
 	}
-	s := "the whole machine's joules over this time, not the command's alone"
-	if r.Command == nil {
-		s = "the whole machine's joules over this time"
+	switch {
+	case isEstimate(r) && r.Attribution.Reason == "":
+		return ""
+	case isEstimate(r):
+		return "Not attributed: " + r.Attribution.Reason
+	case r.Command == nil:
+		return "These are the whole machine's joules over this time."
 	}
-	return andThen(s, r.Attribution.Reason)
+	return andThen("These are the whole machine's joules over this time, not the command's alone", r.Attribution.Reason)
 }
 
 // estimateText is what stands over an estimate.
-const estimateText = "No energy counter could be read. A power model computed these joules from " +
+const estimateText = "No energy counter was read. A power model computed these joules from " +
 	"the CPU time and what is known of the processor; the true value can lie anywhere in the range."
 
 // estimateTextPartly is for a total of measured and computed parts.

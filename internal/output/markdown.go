@@ -44,10 +44,13 @@ var mdEscape = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "
 
 func md(s string) string { return mdEscape.Replace(plain(s)) }
 
-// code sets text as code, also where it holds backticks; in a cell a bar must
-// be escaped even there.
+// cellCode is code for a table's cell, where a bar must be escaped even in
+// code.
+func cellCode(s string) string { return strings.ReplaceAll(code(s), "|", `\|`) }
+
+// code sets text as code, also where it holds backticks.
 func code(s string) string {
-	s = strings.ReplaceAll(plain(s), "|", `\|`)
+	s = plain(s)
 	fence := "`"
 	for strings.Contains(s, fence) {
 		fence += "`"
@@ -66,7 +69,7 @@ func runMarkdown(w io.Writer, r *report.Run) error {
 		name = code(subject(r))
 	}
 	m.para("### %s", name)
-	m.para("%s. Source: %s. Host: %s.", md(outcome(r)), md(sourceText(r)), md(hostText(r.Host)))
+	m.para("%s. Source: %s. Host: %s.", md(outcome(r)+", "+origin(r)), md(sourceText(r)), md(hostText(r.Host)))
 	if isEstimate(r) {
 		m.para("**ESTIMATE.** %s", estimateNote(r))
 	}
@@ -117,8 +120,8 @@ func (m *markdown) domains(r *report.Run) {
 		header, right = append(header[:2:2], header[3:]...), append(right[:2:2], right[3:]...)
 	}
 	m.table(header, right, rows)
-	if r.Total.EnergyJ != nil {
-		m.para("These are %s.", md(attributionText(r)))
+	if a := attributionText(r); r.Total.EnergyJ != nil && a != "" {
+		m.para("%s", md(a))
 	}
 }
 
@@ -134,7 +137,7 @@ func (m *markdown) course(r *report.Run) {
 		plural(r.Samples.Len(), "sample"), quantity(cellS, "s", 3))
 	var rows [][]string
 	for _, c := range all {
-		rows = append(rows, []string{md(c.domain), code(c.sparkline()), watts(c.min), watts(c.mean), watts(c.max)})
+		rows = append(rows, []string{md(c.domain), cellCode(c.sparkline()), watts(c.min), watts(c.mean), watts(c.max)})
 	}
 	m.table([]string{"Domain", "Course", "Min", "Mean", "Max"}, []bool{false, false, true, true, true}, rows)
 }
@@ -172,14 +175,10 @@ func (m *markdown) crossCheck(r *report.Run) {
 		return
 	}
 	t := newCrossTable(r)
-	right := []bool{false}
-	for range t.header {
-		right = append(right, true)
-	}
 	for i := range t.rows {
 		t.rows[i] = append(t.rows[i], t.verdicts[i])
 	}
-	m.table(append([]string{"Domain"}, append(t.header, "Verdict")...), append(right, false), t.rows)
+	m.table(t.columns(), t.right(), t.rows)
 }
 
 func (m *markdown) refusals(r *report.Run) {
@@ -199,7 +198,7 @@ func (m *markdown) warnings(r *report.Run) {
 	}
 	m.para("Warnings:")
 	for _, g := range r.Warnings {
-		m.item(md(andThen(g.Message, g.Advice)), "")
+		m.item(md(withAdvice(g.Message, g.Advice)), "")
 	}
 	m.WriteByte('\n')
 }
@@ -230,7 +229,7 @@ func doctorMarkdown(w io.Writer, d *report.Doctor) error {
 			}
 			remedy := ""
 			if c.Remedy != "" {
-				remedy = code(strings.ReplaceAll(c.Remedy, "\n", "; "))
+				remedy = cellCode(strings.ReplaceAll(c.Remedy, "\n", "; "))
 			}
 			rows = append(rows, []string{stateMark(c.State), md(c.Name), md(c.Detail), remedy})
 		}

@@ -14,21 +14,40 @@ type prefix struct {
 
 var noPrefix = prefix{}
 
-// prefixFor returns the prefix under which the larger of the magnitudes reads
-// as 1 to 999, as far as prefixes go. Milli to giga cover a counter's step to
-// a cluster's month; pico and nano serve joules per instruction.
-func prefixFor(magnitudes ...float64) prefix {
-	largest := 0.0
-	for _, m := range magnitudes {
-		largest = max(largest, math.Abs(m))
-	}
-	if largest == 0 {
+// prefixFor returns the prefix under which v, rounded to digits significant
+// digits, reads as 1 to 999, as far as prefixes go: 0.9998 ms with three
+// digits is 1.00 ms, not 1000 µs.
+func prefixFor(v float64, digits int) prefix {
+	if v == 0 {
 		return noPrefix
 	}
-	// Half a unit in the fourth digit: 999.96 is shown as 1.000 k.
-	e := int(math.Floor(math.Log10(largest*1.00005)/3)) * 3
-	e = min(max(e, -15), 18)
-	return prefix{e, siSymbols[e/3+5]}
+	return prefixOf(int(math.Floor(float64(exponent(v, digits)) / 3)))
+}
+
+// commonPrefix returns one prefix for amounts that stand below each other:
+// that of the largest, or the next smaller one where that saves the smallest
+// from reading 0.0something and the largest stays within five digits.
+func commonPrefix(amounts []float64) prefix {
+	largest, smallest := 0.0, math.Inf(1)
+	for _, a := range amounts {
+		if a = math.Abs(a); a > 0 {
+			largest, smallest = max(largest, a), min(smallest, a)
+		}
+	}
+	p := prefixFor(largest, 5)
+	for largest > 0 && p.scale(smallest) < 1 && p.scale(largest) < 100 && p.exp > leastPrefix {
+		p = prefixOf(p.exp/3 - 1)
+	}
+	return p
+}
+
+// leastPrefix is the exponent of the smallest prefix, femto.
+const leastPrefix = -15
+
+// prefixOf returns the prefix for 1000^n, or the nearest there is.
+func prefixOf(n int) prefix {
+	n = min(max(n, leastPrefix/3), 6)
+	return prefix{3 * n, siSymbols[n-leastPrefix/3]}
 }
 
 var siSymbols = [...]string{"f", "p", "n", "µ", "m", "", "k", "M", "G", "T", "P", "E"}
@@ -93,7 +112,7 @@ func significant(v float64, digits int) string {
 // quantity prints v with an SI prefix, its unit and digits significant
 // digits: "38.21 GHz", "403 nJ".
 func quantity(v float64, unit string, digits int) string {
-	p := prefixFor(v)
+	p := prefixFor(v, digits)
 	return strings.TrimRight(significant(p.scale(v), digits)+" "+p.symbol+unit, " ")
 }
 
@@ -125,25 +144,33 @@ func digitsOf(v float64, u *float64, least, most int) int {
 	return min(max(exponent(v, 3)+1+decimalsFor(*u), least), most)
 }
 
-// outward rounds an interval to two digits of its ends so that the rounded
-// one holds the other: the low end down, the high end up.
-func outward(low, high float64, p prefix) (string, string) {
-	return roundTo(p.scale(low), math.Floor), roundTo(p.scale(high), math.Ceil)
+// interval prints the range of an estimate, "11 – 78", or nothing when it has
+// no width. Both ends have the decimal places that show two digits of its
+// width (a low end near 0 two of its own), and are rounded outwards: the
+// printed range holds the true one.
+func interval(low, high float64, p prefix) string {
+	low, high = p.scale(low), p.scale(high)
+	if !(high > low) {
+		return ""
+	}
+	d := 1 - exponent(high-low, 2)
+	dLow := d
+	if low != 0 {
+		dLow = max(d, 1-exponent(low, 2))
+	}
+	return roundTo(low, dLow, math.Floor) + " – " + roundTo(high, d, math.Ceil)
 }
 
-func roundTo(v float64, round func(float64) float64) string {
-	if v == 0 {
-		return "0"
-	}
-	d := 1 - exponent(v, 15)
-	unit := math.Pow10(-d)
-	// v/unit of a value that already has two digits may come out a hair off
+// roundTo prints v with that many decimal places, rounded by round.
+func roundTo(v float64, decimals int, round func(float64) float64) string {
+	unit := math.Pow10(-decimals)
+	// v/unit of a value that needs no rounding may come out a hair off
 	// an integer; it must not move by a whole unit then.
 	q := v / unit
 	if n := math.Round(q); math.Abs(q-n) < 1e-9 {
 		q = n
 	}
-	return fixed(round(q)*unit, d)
+	return fixed(round(q)*unit, decimals)
 }
 
 // percent prints a ratio as percent: "42.1 %", "0.06 %".

@@ -9,6 +9,7 @@
 package output
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -81,13 +82,20 @@ func Write(w io.Writer, f Format, v any, o Options) error {
 	if err := checkFinite(v); err != nil {
 		return err
 	}
+	b := bufio.NewWriterSize(w, 1<<16) // a long series is a write per line
+	var err error
 	switch v := v.(type) {
 	case *report.Run:
-		return writeRun(w, f, v, o)
+		err = writeRun(b, f, v, o)
 	case *report.Doctor:
-		return writeDoctor(w, f, v, o)
+		err = writeDoctor(b, f, v, o)
+	default:
+		return fmt.Errorf("%w, got %T", errUnsupported, v)
 	}
-	return fmt.Errorf("%w, got %T", errUnsupported, v)
+	if err != nil {
+		return err
+	}
+	return b.Flush()
 }
 
 func writeRun(w io.Writer, f Format, r *report.Run, o Options) error {

@@ -37,7 +37,7 @@ func whose(r *report.Run) string {
 
 func (p *page) head(r *report.Run) {
 	p.line(p.bold(shorten(subject(r), 2*p.o.Width)))
-	end := outcome(r)
+	end := outcome(r) + ", " + origin(r)
 	if c := r.Command; c != nil && (c.Signal != "" || c.ExitCode == nil || *c.ExitCode != 0) {
 		end = p.red(end)
 	}
@@ -53,6 +53,9 @@ func (p *page) domains(r *report.Run) {
 	t := newDomainTable(r)
 	narrow := p.o.Width < 64
 	g := &grid{header: []string{"Domain", "Energy"}, right: []bool{false, true}}
+	if isEstimate(r) {
+		g.header[1] = "Estimate"
+	}
 	if t.hasRange {
 		g.header, g.right = append(g.header, "Range"), append(g.right, true)
 	}
@@ -98,8 +101,8 @@ func (p *page) domains(r *report.Run) {
 			p.text("  "+plain(row.id)+": ", row.unknown, p.yellow)
 		}
 	}
-	if r.Total.EnergyJ != nil {
-		p.text("  ", attributionText(r), p.dim)
+	if a := attributionText(r); r.Total.EnergyJ != nil && a != "" {
+		p.text("  ", a, p.dim)
 	}
 }
 
@@ -207,17 +210,16 @@ func modelTable(r *report.Run) [][]string {
 	for _, m := range r.Models {
 		amounts = append(amounts, deref(m.EnergyJ))
 	}
-	p := prefixFor(amounts...)
+	p := commonPrefix(amounts)
 	var rows [][]string
 	for _, name := range sortedKeys(r.Models) {
 		m := r.Models[name]
-		row := []string{plain(name), "unknown", "-", errorPct(m.ErrorPctVsMeasured)}
+		row := []string{plain(name), "unknown", "", errorPct(m.ErrorPctVsMeasured)}
 		if m.EnergyJ != nil {
-			row[1] = "≈ " + significant(p.scale(*m.EnergyJ), 3) + " " + p.symbol + "J"
+			row[1] = "≈ " + significant(p.scale(*m.EnergyJ), digitsOf(*m.EnergyJ, halfRange(m.LowJ, m.HighJ), 2, 3)) + " " + p.symbol + "J"
 		}
 		if m.LowJ != nil && m.HighJ != nil {
-			low, high := outward(*m.LowJ, *m.HighJ, p)
-			row[2] = low + " – " + high + " " + p.symbol + "J"
+			row[2] = spanText(*m.LowJ, *m.HighJ, p)
 		}
 		rows = append(rows, row)
 	}
@@ -231,12 +233,7 @@ func (p *page) crossCheck(r *report.Run) {
 	}
 	p.section("The same joules through every interface")
 	t := newCrossTable(r)
-	g := &grid{header: append([]string{"Domain"}, append(t.header, "Verdict")...)}
-	g.right = append(g.right, false)
-	for range t.header {
-		g.right = append(g.right, true)
-	}
-	g.right = append(g.right, false)
+	g := &grid{header: t.columns(), right: t.right()}
 	for i := range g.header {
 		g.header[i] = p.dim(g.header[i])
 	}
@@ -253,9 +250,21 @@ func (p *page) crossCheck(r *report.Run) {
 // crossTable is the cross-check: a column per interface, the one in use
 // first and in joules, the others as their difference from it.
 type crossTable struct {
-	header   []string
-	rows     [][]string // domain and a cell per interface
+	sources  []string
+	rows     [][]string // domain, a cell per interface, what was expected
 	verdicts []string
+}
+
+func (t *crossTable) columns() []string {
+	return append(append([]string{"Domain"}, t.sources...), "Expected", "Verdict")
+}
+
+func (t *crossTable) right() []bool {
+	right := []bool{false}
+	for range t.sources {
+		right = append(right, true)
+	}
+	return append(right, true, false)
 }
 
 func newCrossTable(r *report.Run) crossTable {
@@ -267,16 +276,16 @@ func newCrossTable(r *report.Run) crossTable {
 	}
 	var t crossTable
 	if present[r.Source.Name] {
-		t.header = append(t.header, r.Source.Name)
+		t.sources = append(t.sources, r.Source.Name)
 		delete(present, r.Source.Name)
 	}
-	t.header = append(t.header, sortedKeys(present)...)
+	t.sources = append(t.sources, sortedKeys(present)...)
 	for _, c := range r.CrossCheck {
 		row := []string{plain(c.Domain)}
-		for _, s := range t.header {
+		for _, s := range t.sources {
 			row = append(row, crossCell(c, s, r.Source.Name))
 		}
-		t.rows = append(t.rows, row)
+		t.rows = append(t.rows, append(row, "± "+percent(c.ExpectedPct/100)))
 		t.verdicts = append(t.verdicts, crossVerdict(c))
 	}
 	return t
@@ -292,19 +301,33 @@ func crossCell(c report.CrossCheck, source, inUse string) string {
 	if source == inUse || !ok {
 		return s
 	}
-	diff := percent(ratio - 1)
-	if ratio > 1 {
-		diff = "+" + diff
+	return difference(ratio)
+}
+
+// difference prints a ratio as the difference from 1: "+0.26 %".
+func difference(ratio float64) string {
+	d := (ratio - 1) * 100
+	switch a := math.Abs(d); {
+	case a < 0.0005:
+		return "0 %"
+	case a < 1:
+		return sign(d) + significant(a, min(2, 4+exponent(a, 2))) + " %"
 	}
-	return s + " (" + diff + ")"
+	return sign(d) + significant(math.Abs(d), 3) + " %"
+}
+
+func sign(v float64) string {
+	if v < 0 {
+		return "-"
+	}
+	return "+"
 }
 
 func crossVerdict(c report.CrossCheck) string {
-	within := " (expected: within " + percent(c.ExpectedPct/100) + ")"
 	if c.Agree {
-		return "agree" + within
+		return "agree"
 	}
-	return "DISAGREE" + within
+	return "DISAGREE"
 }
 
 // refusals says why better sources could not be used, and how to change that.
@@ -317,9 +340,12 @@ func (p *page) refusals(r *report.Run) {
 	} else {
 		p.section("Sources not used")
 	}
+	width := 0
 	for _, f := range r.Source.Refused {
-		p.text("  "+p.bold(plain(f.Name))+" ", "is "+plain(f.Kind)+": "+f.Reason, p.normal)
-		p.remedy("      ", f.Remedy)
+		width = max(width, columns(plain(f.Name)))
+	}
+	for _, f := range r.Source.Refused {
+		p.finding(report.Check{Name: f.Name, State: report.CheckState(f.Kind), Detail: f.Reason, Remedy: f.Remedy}, width)
 	}
 }
 

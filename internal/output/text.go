@@ -88,12 +88,28 @@ func plain(s string) string {
 	return b.String()
 }
 
-// andThen joins a statement and the advice that follows from it.
-func andThen(statement, advice string) string {
-	if advice == "" {
-		return statement
+// andThen joins a statement and its reason.
+func andThen(statement, reason string) string {
+	if reason == "" {
+		return statement + "."
 	}
-	return strings.TrimRight(statement, ". ") + ": " + advice
+	return statement + ": " + reason
+}
+
+// withRemedy joins a reason and what would change it.
+func withRemedy(reason, remedy string) string {
+	if remedy == "" {
+		return reason
+	}
+	return reason + " (" + strings.ReplaceAll(remedy, "\n", "; ") + ")"
+}
+
+// withAdvice joins a warning's sentence and its advice.
+func withAdvice(message, advice string) string {
+	if advice == "" {
+		return message
+	}
+	return strings.TrimRight(message, ". ") + ". " + advice
 }
 
 // wrap breaks text at blanks into lines of at most width columns; a word that

@@ -79,6 +79,14 @@ func outcome(r *report.Run) string {
 	return s + ", exit status unknown"
 }
 
+// origin says in two words where the joules come from.
+func origin(r *report.Run) string {
+	if isEstimate(r) {
+		return "estimated by " + plain(r.Source.Name)
+	}
+	return "measured by " + plain(r.Source.Name)
+}
+
 // domainRow is a line of the table of domains. Texts are empty where there is
 // nothing to say.
 type domainRow struct {
@@ -105,11 +113,7 @@ type domainTable struct {
 // rows compare at a glance.
 func newDomainTable(r *report.Run) domainTable {
 	nodes := tree(foldCores(r.Domains))
-	var amounts, watts []float64
-	for _, n := range append(nodes, node{Domain: report.Domain{Energy: r.Total}}) {
-		amounts, watts = append(amounts, deref(n.EnergyJ), deref(n.LowJ)), append(watts, deref(n.PowerW))
-	}
-	f := energyFormat{energy: prefixFor(amounts...), power: prefixFor(watts...)}
+	f := newEnergyFormat(nodes, r.Total)
 	var t domainTable
 	for _, n := range nodes {
 		row := f.row(n.Energy, n.Quality)
@@ -118,9 +122,17 @@ func newDomainTable(r *report.Run) domainTable {
 		t.rows = append(t.rows, row)
 	}
 	t.total = f.row(r.Total, totalQuality(r))
-	t.total.id, t.total.counted = "total", true
+	t.total.id, t.total.counted, t.total.share = "total", true, "-"
 	if r.Total.EnergyJ != nil {
 		t.total.share = "100 %"
+	}
+	if isEstimate(r) {
+		t.total.id = "total (estimate)"
+	}
+	for _, d := range r.Domains { // its reason has just been given
+		if d.Reason != "" {
+			t.total.unknown = strings.TrimSuffix(t.total.unknown, ": "+d.Reason)
+		}
 	}
 	for _, row := range append(slices.Clone(t.rows), t.total) {
 		t.hasRange = t.hasRange || row.span != ""
@@ -152,12 +164,27 @@ func share(d report.Domain, total report.Energy) string {
 // energyFormat formats energies under common prefixes.
 type energyFormat struct{ energy, power prefix }
 
+// newEnergyFormat chooses the prefixes by what counts: a child's microjoules
+// shall not turn the total into millions of them.
+func newEnergyFormat(nodes []node, total report.Energy) energyFormat {
+	amounts := []float64{deref(total.EnergyJ)}
+	watts := []float64{deref(total.PowerW)}
+	for _, n := range nodes {
+		if n.InTotal || len(nodes) == 1 {
+			amounts = append(amounts, deref(n.EnergyJ), deref(n.LowJ))
+			watts = append(watts, deref(n.PowerW))
+		}
+	}
+	return energyFormat{commonPrefix(amounts), commonPrefix(watts)}
+}
+
 func (f energyFormat) row(e report.Energy, q energy.Quality) domainRow {
 	row := domainRow{unit: f.energy.symbol + "J", power: "-"}
 	switch {
 	case e.EnergyJ == nil && e.LowJ != nil:
 		// Some of it was seen: that much it was at least.
-		row.value, row.unknown = "≥ "+significant(f.energy.scale(*e.LowJ), 3), e.Reason
+		low := f.energy.scale(*e.LowJ)
+		row.value, row.unknown = "≥ "+roundTo(low, 2-exponent(low, 3), math.Floor), e.Reason
 		return row
 	case e.EnergyJ == nil:
 		row.value, row.unit, row.unknown = "unknown", "", e.Reason
@@ -169,10 +196,8 @@ func (f energyFormat) row(e report.Energy, q energy.Quality) domainRow {
 	unc := e.UncertaintyJ
 	if q == energy.Estimated {
 		if e.LowJ != nil && e.HighJ != nil {
-			low, high := outward(*e.LowJ, *e.HighJ, f.energy)
-			row.span = low + " – " + high + " " + row.unit
-			half := (*e.HighJ - *e.LowJ) / 2
-			unc = &half
+			row.span = spanText(*e.LowJ, *e.HighJ, f.energy)
+			unc = halfRange(e.LowJ, e.HighJ)
 		}
 		row.value = "≈ " + significant(f.energy.scale(*e.EnergyJ), digitsOf(*e.EnergyJ, unc, 2, 3))
 	} else {
@@ -190,6 +215,25 @@ func (f energyFormat) row(e report.Energy, q energy.Quality) domainRow {
 		row.power = significant(f.power.scale(*e.PowerW), digits) + " " + f.power.symbol + "W"
 	}
 	return row
+}
+
+// halfRange is half the width of a range: what stands for the uncertainty of
+// an estimate.
+func halfRange(low, high *float64) *float64 {
+	if low == nil || high == nil {
+		return nil
+	}
+	half := (*high - *low) / 2
+	return &half
+}
+
+// spanText prints a range with its unit, or nothing when it has no width.
+func spanText(low, high float64, p prefix) string {
+	s := interval(low, high, p)
+	if s == "" {
+		return ""
+	}
+	return s + " " + p.symbol + "J"
 }
 
 // align pads values and uncertainties so that the decimal points stand in
