@@ -37,7 +37,7 @@ func (p *page) blank() { p.buf.WriteByte('\n') }
 func (p *page) text(lead, s string, style func(string) string) {
 	indent := columns(lead)
 	if p.o.ASCII {
-		indent = len(toASCII.Replace(lead))
+		indent = columns(toASCII.Replace(lead))
 		s = toASCII.Replace(s)
 	}
 	for i, l := range wrap(plain(s), max(p.o.Width-indent, 24)) {

@@ -5,14 +5,14 @@ const DoctorSchema = "energyprobe.doctor/v1"
 
 // Doctor is what can be measured on a host, and how to measure more.
 type Doctor struct {
-	Schema string `json:"schema"`
+	Schema string `json:"schema"` // the contract that this document fulfils
 	Tool   Tool   `json:"tool"`
 	Host   Host   `json:"host"`
 	// Best is the source that a run would use: perf, powercap, msr or model.
 	Best string `json:"best"`
 	// CanMeasure is false when the best a run can do is an estimate.
 	CanMeasure bool    `json:"can_measure"`
-	Checks     []Check `json:"checks"`
+	Checks     []Check `json:"checks"` // the findings, grouped and ordered for reading
 }
 
 // CheckState is the outcome of a check.
@@ -30,9 +30,9 @@ const (
 
 // Check is one line of the doctor's findings.
 type Check struct {
-	Group  string     `json:"group"` // sources, zones, capabilities, attribution, host
-	Name   string     `json:"name"`  // perf, powercap, package-0, CAP_PERFMON, smt
-	State  CheckState `json:"state"`
+	Group  string     `json:"group"`  // sources, zones, capabilities, attribution, host
+	Name   string     `json:"name"`   // perf, powercap, package-0, CAP_PERFMON, smt
+	State  CheckState `json:"state"`  // the outcome
 	Detail string     `json:"detail"` // what was seen, and where
 	Remedy string     `json:"remedy"` // a line that can be pasted, or ""
 }

@@ -15,57 +15,57 @@ const RunSchema = "energyprobe.run/v1"
 
 // Run is the result of measuring one command, process, cgroup or machine.
 type Run struct {
-	Schema    string    `json:"schema"`
-	RunID     string    `json:"run_id"`
-	StartedAt time.Time `json:"started_at"`
-	DurationS float64   `json:"duration_s"`
+	Schema    string    `json:"schema"`     // the contract that this document fulfils
+	RunID     string    `json:"run_id"`     // unique among runs
+	StartedAt time.Time `json:"started_at"` // when the window opened
+	DurationS float64   `json:"duration_s"` // length of the window
 
 	Tool        Tool              `json:"tool"`
 	Host        Host              `json:"host"`
 	Target      Target            `json:"target"`
-	Command     *Command          `json:"command"`
+	Command     *Command          `json:"command"` // null unless a command was run
 	Source      Source            `json:"source"`
-	Domains     []Domain          `json:"domains"`
-	Total       Energy            `json:"total"`
-	Attribution Attribution       `json:"attribution"`
-	Models      map[string]Model  `json:"models"`
-	Metrics     map[string]Metric `json:"metrics"`
+	Domains     []Domain          `json:"domains"`     // every zone of the source
+	Total       Energy            `json:"total"`       // of the domains with in_total
+	Attribution Attribution       `json:"attribution"` // how the joules were split
+	Models      map[string]Model  `json:"models"`      // by name: tdp-naive, tdp-share, ...
+	Metrics     map[string]Metric `json:"metrics"`     // by name, as in docs/metrics.md
 	CrossCheck  []CrossCheck      `json:"cross_check,omitempty"`
 	Overhead    Overhead          `json:"overhead"`
-	Warnings    []Warning         `json:"warnings"`
+	Warnings    []Warning         `json:"warnings"` // what a reader should know; empty when all went well
 	// Samples is last: whoever opens a long result sees the summary first.
 	Samples *Series `json:"samples,omitempty"` // the time series, with --interval
 }
 
 // Tool is the program that measured.
 type Tool struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
-	Commit  string `json:"commit"`
+	Name    string `json:"name"`    // energyprobe
+	Version string `json:"version"` // release, or "devel"
+	Commit  string `json:"commit"`  // of the source it was built from, "" when not known
 }
 
 // Target is what the window was about.
 type Target struct {
-	Kind   string `json:"kind"` // command, pid, cgroup or machine
-	PID    int    `json:"pid,omitempty"`
-	Cgroup string `json:"cgroup,omitempty"`
+	Kind   string `json:"kind"`             // command, pid, cgroup or machine
+	PID    int    `json:"pid,omitempty"`    // of the process, for kind pid
+	Cgroup string `json:"cgroup,omitempty"` // path of the group, for kind cgroup
 }
 
 // Command is what was run and how it ended. ExitCode is nil when a signal
 // ended it; Signal is then its name ("SIGKILL").
 type Command struct {
-	Argv     []string `json:"argv"`
-	PID      int      `json:"pid"`
-	User     string   `json:"user,omitempty"`
-	ExitCode *int     `json:"exit_code"`
-	Signal   string   `json:"signal,omitempty"`
+	Argv     []string `json:"argv"`             // the command and its arguments
+	PID      int      `json:"pid"`              // of the command's first process
+	User     string   `json:"user,omitempty"`   // whom it ran as, with --user
+	ExitCode *int     `json:"exit_code"`        // null when a signal ended it
+	Signal   string   `json:"signal,omitempty"` // the signal that ended it: SIGKILL
 }
 
 // Host is the machine measured.
 type Host struct {
-	Hostname       string `json:"hostname"`
-	Kernel         string `json:"kernel"`
-	Arch           string `json:"arch"`
+	Hostname       string `json:"hostname"`       // as uname -n
+	Kernel         string `json:"kernel"`         // release, as uname -r
+	Arch           string `json:"arch"`           // as uname -m
 	Virtualization string `json:"virtualization"` // none, kvm, firecracker, ... container runtimes included: "docker on kvm"
 	CPU            CPU    `json:"cpu"`
 	TDP            TDP    `json:"tdp_w"`
@@ -73,122 +73,123 @@ type Host struct {
 
 // CPU identifies the processor.
 type CPU struct {
-	ModelName string `json:"model_name"`
-	Vendor    string `json:"vendor"`
-	Family    int    `json:"family"`
-	Model     int    `json:"model"`
-	Stepping  int    `json:"stepping"`
-	Microcode string `json:"microcode"`
-	Sockets   int    `json:"sockets"`
-	Cores     int    `json:"cores"`
-	Threads   int    `json:"threads"`
-	SMT       bool   `json:"smt"`
-	Governor  string `json:"governor"` // "" where there is no cpufreq
+	ModelName string `json:"model_name"` // as the processor spells it
+	Vendor    string `json:"vendor"`     // GenuineIntel, AuthenticAMD, ...
+	Family    int    `json:"family"`     // CPUID family
+	Model     int    `json:"model"`      // CPUID model
+	Stepping  int    `json:"stepping"`   // CPUID stepping
+	Microcode string `json:"microcode"`  // revision, hexadecimal
+	Sockets   int    `json:"sockets"`    // physical packages
+	Cores     int    `json:"cores"`      // physical cores, over all sockets
+	Threads   int    `json:"threads"`    // logical CPUs, over all sockets
+	SMT       bool   `json:"smt"`        // whether threads share cores
+	Governor  string `json:"governor"`   // of cpufreq, "" where there is none
 }
 
 // TDP is the thermal design power of one socket, in watts, with the range the
 // sources leave open. Value is nil when nothing is known.
 type TDP struct {
-	Value  *float64 `json:"value"`
-	Source string   `json:"source"`
-	Low    *float64 `json:"low"`
-	High   *float64 `json:"high"`
+	Value  *float64 `json:"value"`  // watts per socket, null when not known
+	Source string   `json:"source"` // where it was found
+	Low    *float64 `json:"low"`    // watts, the least it may be
+	High   *float64 `json:"high"`   // watts, the most it may be
 }
 
 // Source says where the joules come from.
 type Source struct {
 	Name    string         `json:"name"` // perf, powercap, msr or model
 	Quality energy.Quality `json:"quality"`
-	// UpdateIntervalS is the counter's own refresh as seen in this run.
+	// UpdateIntervalS is the counter's own refresh as seen in this run, null
+	// when it was not seen.
 	UpdateIntervalS *float64  `json:"update_interval_s"`
-	Refused         []Refusal `json:"refused"`
+	Refused         []Refusal `json:"refused"` // the sources tried in vain
 }
 
 // Refusal is a source that could not be used.
 type Refusal struct {
-	Name   string `json:"name"`
-	Kind   string `json:"kind"` // absent, forbidden or broken
-	Reason string `json:"reason"`
-	Remedy string `json:"remedy"`
+	Name   string `json:"name"`   // what was tried
+	Kind   string `json:"kind"`   // absent, forbidden or broken
+	Reason string `json:"reason"` // what was seen, and on which file
+	Remedy string `json:"remedy"` // lines to paste, "" where there is nothing to do
 }
 
 // Energy is an amount of energy over the window. The values are nil when the
 // amount is not known; Reason then says why.
 type Energy struct {
-	EnergyJ      *float64 `json:"energy_j"`
-	PowerW       *float64 `json:"power_w"`
-	UncertaintyJ *float64 `json:"uncertainty_j"` // half-width of a 95 % interval
-	LowJ         *float64 `json:"low_j,omitempty"`
-	HighJ        *float64 `json:"high_j,omitempty"` // an estimate's range, which is rarely symmetric
-	Reason       string   `json:"reason,omitempty"`
+	EnergyJ      *float64 `json:"energy_j"`         // null when not known, never 0 instead
+	PowerW       *float64 `json:"power_w"`          // mean over the window
+	UncertaintyJ *float64 `json:"uncertainty_j"`    // half-width of a 95 % interval
+	LowJ         *float64 `json:"low_j,omitempty"`  // an estimate's range, which is rarely symmetric; alone, a lower bound
+	HighJ        *float64 `json:"high_j,omitempty"` // the range's upper end
+	Reason       string   `json:"reason,omitempty"` // why the energy is not known
 }
 
 // Domain is the energy of one zone.
 type Domain struct {
-	ID      string         `json:"id"`
-	Kind    string         `json:"kind"`
-	Socket  int            `json:"socket"`
-	Die     int            `json:"die"`
+	ID      string         `json:"id"`     // package-0, dram-1, core-0-7, psys
+	Kind    string         `json:"kind"`   // package, core, uncore, dram or psys
+	Socket  int            `json:"socket"` // -1 for the platform
+	Die     int            `json:"die"`    // -1 where the counter spans the socket
 	Parent  string         `json:"parent"` // ID of the zone around it, "" at the top
 	Quality energy.Quality `json:"quality"`
-	Origin  string         `json:"origin"`
-	InTotal bool           `json:"in_total"`
+	Origin  string         `json:"origin"`   // the counter: its zone, event or register
+	InTotal bool           `json:"in_total"` // children would count twice in a total, and so would psys
 	Energy
-	Wraps   int `json:"wraps"`
+	Wraps   int `json:"wraps"`   // times the counter started again at 0
 	Samples int `json:"samples"` // readings the energy is made of
 }
 
 // Attribution splits the counters' joules. With method none there is no
 // split and Reason says why.
 type Attribution struct {
-	Method string `json:"method"`
-	Reason string `json:"reason,omitempty"`
+	Method string `json:"method"`           // none, proc, cgroup, ebpf-time or ebpf-cycles
+	Reason string `json:"reason,omitempty"` // why this method and no better one
 }
 
 // Model is what a power model says of the same window.
 type Model struct {
-	EnergyJ            *float64 `json:"energy_j"`
-	LowJ               *float64 `json:"low_j"`
-	HighJ              *float64 `json:"high_j"`
-	ErrorPctVsMeasured *float64 `json:"error_pct_vs_measured"`
-	Description        string   `json:"description"`
+	EnergyJ            *float64 `json:"energy_j"`              // null when the model has too little to go by
+	LowJ               *float64 `json:"low_j"`                 // lower end of the model's range
+	HighJ              *float64 `json:"high_j"`                // upper end of the model's range
+	ErrorPctVsMeasured *float64 `json:"error_pct_vs_measured"` // (model - measured) / measured, null without a measurement
+	Description        string   `json:"description"`           // the formula in words
 }
 
 // Metric is one value of the catalogue; its name is the key it stands under.
 type Metric struct {
-	Value   *float64       `json:"value"`
-	Unit    string         `json:"unit"`
-	Source  string         `json:"source"`
-	Scope   energy.Scope   `json:"scope"`
-	Quality energy.Quality `json:"quality,omitempty"`
-	Reason  string         `json:"reason,omitempty"`
+	Value   *float64       `json:"value"`             // in unit; null when not known
+	Unit    string         `json:"unit"`              // UCUM: s, J, W, Hz, By, Cel, J.s, 1
+	Source  string         `json:"source"`            // the file or interface it was read from
+	Scope   energy.Scope   `json:"scope"`             // what it is about
+	Quality energy.Quality `json:"quality,omitempty"` // absent when not known
+	Reason  string         `json:"reason,omitempty"`  // why it is not known
 }
 
 // CrossCheck is one domain as several interfaces saw it over the same window.
 type CrossCheck struct {
-	Domain  string             `json:"domain"`
+	Domain  string             `json:"domain"`   // ID of the domain
 	EnergyJ map[string]float64 `json:"energy_j"` // by source
 	// Ratio is each source's joules over those of the source in use.
 	Ratio map[string]float64 `json:"ratio"`
 	// ExpectedPct is the disagreement to expect, in percent, from units and
 	// refresh; a ratio beyond it is a warning.
 	ExpectedPct float64 `json:"expected_pct"`
-	Agree       bool    `json:"agree"`
+	Agree       bool    `json:"agree"` // every ratio is within what is expected
 }
 
 // Overhead is what measuring cost.
 type Overhead struct {
-	CPUS    float64  `json:"cpu_s"` // energyprobe's own CPU time, start-up included
-	EnergyJ *float64 `json:"energy_j"`
-	Samples int      `json:"samples"`
-	Missed  int      `json:"missed"` // samples that came too late and were left out
+	CPUS    float64  `json:"cpu_s"`    // energyprobe's own CPU time, start-up included
+	EnergyJ *float64 `json:"energy_j"` // what that CPU time took, estimated; null when not known
+	Samples int      `json:"samples"`  // readings of the source
+	Missed  int      `json:"missed"`   // samples that came too late and were left out
 }
 
 // Warning is something a reader should know. It ends in advice.
 type Warning struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-	Advice  string `json:"advice"`
+	Code    string `json:"code"`    // stable name of the kind of warning
+	Message string `json:"message"` // what happened
+	Advice  string `json:"advice"`  // what to do about it
 }
 
 // Total adds the domains that belong in a machine's total. A domain that is
