@@ -1,0 +1,300 @@
+package model
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// Identity is what a machine says of its processor, as in /proc/cpuinfo. Zero
+// values mean "not said".
+type Identity struct {
+	ModelName               string // the brand string
+	Vendor                  string // GenuineIntel, AuthenticAMD, ARM, ... or intel, amd
+	Family, Model, Stepping int    // CPUID leaf 1, decimal
+	MIDR                    uint64 // Arm: MIDR_EL1 of the first CPU
+	// Sockets, Cores and Threads count what is visible, over all sockets.
+	Sockets, Cores, Threads int
+	Virtual                 bool   // a guest: what is visible is part of a host
+	Cloud                   string // aws, azure, gcp, ... where known
+}
+
+// Given is what is known of the thermal design power without the table.
+type Given struct {
+	UserW     float64 // the user says so; 0 when not
+	HardwareW float64 // powercap's long_term max_power_uw or MSR 0x614 (Intel SDM vol. 3, 15.10.3)
+}
+
+// Step is how a processor was identified, best first.
+type Step string
+
+// The steps, in the order they are tried.
+const (
+	ByUser     Step = "user"         // given on the command line
+	ByProfile  Step = "profile"      // calibrated on this processor model
+	ByHardware Step = "hardware"     // the processor states its own TDP
+	ByName     Step = "name"         // the table's name, in full
+	ByAlias    Step = "alias"        // another name of the same part
+	ByModel    Step = "family-model" // parts that share CPUID or MIDR identity
+	BySegment  Step = "segment"      // watts per thread of machines like this
+)
+
+// Match is the processor a machine was found to run on.
+type Match struct {
+	Step       Step
+	Confidence Confidence // of the watts: the weakest row in use
+	Name       string     // the part, or what the candidates have in common
+	// TDP is per socket, in watts; PerThread is TDP over the threads of the
+	// same part, which is narrower than the quotient of the two ranges.
+	TDP, PerThread Range
+	// Cores and Threads of a socket of the physical part; 0 where the
+	// candidates disagree.
+	Cores, Threads int
+	// Candidates are the parts it may be: one for a name, several for a
+	// family and model, none for a segment.
+	Candidates []CPU
+	// Server is false for desktop and laptop parts.
+	Server bool
+	// Notes say what a reader should know of this identification.
+	Notes []string
+}
+
+// Source says in one line where the TDP comes from, for results.
+func (m Match) Source() string {
+	switch m.Step {
+	case ByUser:
+		return "given by the user"
+	case ByHardware:
+		return "stated by the processor"
+	case ByName, ByAlias:
+		return fmt.Sprintf("processor table: %s (%s; %s)", m.Name, m.Confidence, m.Candidates[0].Source)
+	case ByModel:
+		names := make([]string, len(m.Candidates))
+		for i := range m.Candidates {
+			names[i] = m.Candidates[i].Name
+		}
+		return fmt.Sprintf("processor table: same family and model as %s (%s)", strings.Join(names, ", "), m.Confidence)
+	}
+	return fmt.Sprintf("%s watts per thread of %s (%s)", m.PerThread, m.Name, m.Confidence)
+}
+
+// Bounds on a TDP stated by hardware: what lies outside is a register that
+// was never set (an unset powercap constraint reads as 0 or as gigawatts).
+const (
+	minHardwareW = 3
+	maxHardwareW = 1000
+)
+
+// Identify finds the processor in the embedded table; see Table.Identify.
+func Identify(id Identity, given Given) (Match, error) { return Embedded().Identify(id, given) }
+
+// Identify says which processor a machine runs on and what that means in
+// watts. It always has an answer; how good it is, Step, Confidence and the
+// width of the ranges say. An error names a field of given or id that makes
+// no sense.
+func (t *Table) Identify(id Identity, given Given) (Match, error) {
+	if err := checkGiven(id, given); err != nil {
+		return Match{}, err
+	}
+	b := parseName(id.ModelName)
+	m, ok := t.byExactName(b)
+	if !ok {
+		m, ok = t.byFamily(id, b)
+	}
+	if !ok {
+		m = segment(id, b)
+	}
+	switch {
+	case given.UserW > 0:
+		m.state(ByUser, given.UserW, VendorData)
+	case given.HardwareW >= minHardwareW && given.HardwareW <= maxHardwareW:
+		m.state(ByHardware, given.HardwareW, VendorData)
+	case given.HardwareW > 0:
+		m.Notes = append(m.Notes, fmt.Sprintf("the processor states a TDP of %.4g W, which is not believable (want %d to %d W): ignored", given.HardwareW, minHardwareW, maxHardwareW))
+	}
+	if id.Virtual && (m.Step == ByModel || m.Step == BySegment) {
+		m.Notes = append(m.Notes, "the hypervisor hides which part this is, and may show an older one than the host has")
+	}
+	return m, nil
+}
+
+func checkGiven(id Identity, given Given) error {
+	if err := checkNotNegative("tdp given by the user", given.UserW); err != nil {
+		return err
+	}
+	if given.UserW > 2000 {
+		return fmt.Errorf("tdp given by the user: %g W is more than any processor's", given.UserW)
+	}
+	if math.IsNaN(given.HardwareW) {
+		return fmt.Errorf("tdp stated by the hardware: not a number")
+	}
+	for _, f := range []struct {
+		name string
+		n    int
+	}{{"sockets", id.Sockets}, {"cores", id.Cores}, {"threads", id.Threads}} {
+		if f.n < 0 {
+			return fmt.Errorf("%s: %d is negative", f.name, f.n)
+		}
+	}
+	return nil
+}
+
+// state replaces the table's watts by stated ones; the part stays.
+func (m *Match) state(step Step, tdpW float64, c Confidence) {
+	// The number of threads may be uncertain still: keep its spread.
+	threads := Range{Low: m.TDP.High / m.PerThread.High, Nominal: m.TDP.Nominal / m.PerThread.Nominal, High: m.TDP.Low / m.PerThread.Low}
+	if m.Threads > 0 {
+		threads = Exactly(float64(m.Threads))
+	}
+	n := threads.Nominal
+	m.Step, m.Confidence, m.TDP = step, c, Exactly(tdpW)
+	m.PerThread = Range{tdpW / max(threads.High, n), tdpW / n, tdpW / min(threads.Low, n)}
+}
+
+func (t *Table) byExactName(b brand) (Match, bool) {
+	i, ok := t.byName[b.key]
+	if !ok {
+		return Match{}, false
+	}
+	step := ByAlias
+	if parseName(t.cpus[i].Name).key == b.key {
+		step = ByName
+	}
+	return matchOf(step, t.cpus[i].Name, t.cpus[i:i+1], false), true
+}
+
+// byFamily gathers the parts that share the machine's identity registers and
+// narrows them down by whatever else is known. A narrowing that would leave
+// nothing is not made: the table is not complete.
+func (t *Table) byFamily(id Identity, b brand) (Match, bool) {
+	rows := slices.DeleteFunc(slices.Clone(t.cpus), func(c CPU) bool { return !sameIdentity(&c, id, b) })
+	if len(rows) == 0 {
+		return Match{}, false
+	}
+	rows = narrow(rows, func(c *CPU) bool { return len(c.Steppings) == 0 || slices.Contains(c.Steppings, id.Stepping) })
+	rows = narrow(rows, func(c *CPU) bool { return hasWords(parseName(c.Name).words, b.words) })
+	if id.Virtual {
+		if b.masked {
+			rows = narrow(rows, func(c *CPU) bool { return len(c.Clouds) > 0 })
+		}
+		if id.Cloud != "" {
+			rows = narrow(rows, func(c *CPU) bool { return slices.Contains(c.Clouds, id.Cloud) })
+		}
+	} else if id.Threads > 0 {
+		perSocket := id.Threads / max(id.Sockets, 1)
+		rows = narrow(rows, func(c *CPU) bool { return c.Threads == perSocket || c.Cores == perSocket })
+	}
+	if b.masked && b.clockGHz > 0 {
+		rows = narrow(rows, func(c *CPU) bool { return math.Abs(c.BaseGHz-b.clockGHz) < 0.05 })
+	}
+	name := rows[0].Name
+	if len(rows) > 1 {
+		name = fmt.Sprintf("one of %d parts like %s", len(rows), name)
+	}
+	return matchOf(ByModel, name, rows, id.Virtual), true
+}
+
+// narrow keeps the rows that fit, or all of them when none does.
+func narrow(rows []CPU, fits func(*CPU) bool) []CPU {
+	var kept []CPU
+	for i := range rows {
+		if fits(&rows[i]) {
+			kept = append(kept, rows[i])
+		}
+	}
+	if len(kept) == 0 {
+		return rows
+	}
+	return kept
+}
+
+// midrMask leaves implementer, architecture and part of a MIDR_EL1 value: the
+// variant and revision say which mask set, not which product.
+const midrMask = 0xff0ffff0
+
+// neoverse maps the core names lscpu prints to MIDR values, for machines that
+// give the name alone (Arm Neoverse TRMs, MIDR_EL1 reset values).
+var neoverse = map[string]uint32{
+	"neoverse-n1": 0x410fd0c0, "neoverse-v1": 0x410fd400,
+	"neoverse-n2": 0x410fd490, "neoverse-v2": 0x410fd4f0,
+}
+
+func sameIdentity(c *CPU, id Identity, b brand) bool {
+	if c.MIDR != 0 {
+		midr := uint32(id.MIDR) & midrMask
+		if midr == 0 {
+			midr = neoverse[b.key]
+		}
+		return c.MIDR == midr
+	}
+	return id.Family != 0 && c.Family == id.Family && c.Model == id.Model && c.Vendor == vendorName(id.Vendor)
+}
+
+// vendorName turns a CPUID vendor string into the table's word for it.
+func vendorName(s string) string {
+	switch s {
+	case "GenuineIntel":
+		return "intel"
+	case "AuthenticAMD":
+		return "amd"
+	}
+	return strings.ToLower(s)
+}
+
+func hasWords(all, some []string) bool {
+	for _, w := range some {
+		if !slices.Contains(all, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// matchOf spans the rows: the lowest low, the highest high, and the median
+// of the nominal values, which no single odd part can pull away.
+func matchOf(step Step, name string, rows []CPU, hidden bool) Match {
+	m := Match{Step: step, Name: name, Candidates: rows, Cores: rows[0].Cores, Threads: rows[0].Threads, Confidence: VendorData, Server: rows[0].Server()}
+	tdp, perThread := make([]Range, len(rows)), make([]Range, len(rows))
+	for i := range rows {
+		c := &rows[i]
+		tdp[i] = c.TDP
+		n := float64(c.Threads)
+		perThread[i] = c.TDP.Times(1 / n)
+		if hidden && c.MIDR == 0 {
+			// It is not known whether this guest's vCPU is a thread or, as
+			// some providers sell them, a whole core.
+			perThread[i].Low = min(perThread[i].Low, c.TDP.Low/float64(2*c.Cores))
+		}
+		if c.Threads != m.Threads {
+			m.Threads = 0
+		}
+		if c.Cores != m.Cores {
+			m.Cores = 0
+		}
+		if slices.Index(confidences, c.Confidence) > slices.Index(confidences, m.Confidence) {
+			m.Confidence = c.Confidence
+		}
+	}
+	if len(rows) > 1 && m.Confidence == VendorData {
+		m.Confidence = DerivedData // each is known, but not which it is
+	}
+	m.TDP, m.PerThread = span(tdp), span(perThread)
+	return m
+}
+
+func span(rs []Range) Range {
+	nominal := make([]float64, len(rs))
+	s := rs[0]
+	for i, r := range rs {
+		nominal[i] = r.Nominal
+		s.Low, s.High = min(s.Low, r.Low), max(s.High, r.High)
+	}
+	slices.Sort(nominal)
+	k := len(nominal) / 2
+	s.Nominal = nominal[k]
+	if len(nominal)%2 == 0 {
+		s.Nominal = (nominal[k-1] + nominal[k]) / 2
+	}
+	return s
+}
