@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 // It is not safe for concurrent use.
 type Series struct {
 	domains []string
+	quoted  []string    // domains as JSON strings
 	chunks  [][]float64 // rows of 1+len(domains) values: t, joules...
 	n       int
 }
@@ -34,7 +36,12 @@ type Sample struct {
 
 // NewSeries returns an empty series for the domains with these IDs.
 func NewSeries(domains []string) *Series {
-	return &Series{domains: slices.Clone(domains)}
+	s := &Series{domains: slices.Clone(domains)}
+	for _, id := range domains {
+		q, _ := json.Marshal(id) // a string always has a JSON form
+		s.quoted = append(s.quoted, string(q))
+	}
+	return s
 }
 
 // Domains returns the IDs of the domains, in the order of the values. The
@@ -97,7 +104,7 @@ func (s *Series) AppendJSON(dst []byte, i int) []byte {
 			dst = append(dst, ',')
 		}
 		first = false
-		dst = strconv.AppendQuote(dst, s.domains[k]) // IDs are plain ASCII
+		dst = append(dst, s.quoted[k]...)
 		dst = append(dst, ':')
 		dst = strconv.AppendFloat(dst, j, 'g', -1, 64)
 	}
@@ -129,11 +136,7 @@ func (s *Series) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return err
 	}
-	*s = Series{}
-	for id := range column {
-		s.domains = append(s.domains, id)
-	}
-	slices.Sort(s.domains)
+	*s = *NewSeries(slices.Sorted(maps.Keys(column)))
 	for i, id := range s.domains {
 		column[id] = i
 	}

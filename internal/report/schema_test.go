@@ -1,0 +1,362 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/report"
+)
+
+var update = flag.Bool("update", false, "rewrite docs/schema from the types of this package")
+
+// The JSON Schemas are generated from the Go types and their comments, so that
+// the contract is written down once.
+func TestSchemas(t *testing.T) {
+	for _, c := range []struct {
+		file, id string
+		typ      reflect.Type
+	}{
+		{"run.v1.json", report.RunSchema, reflect.TypeFor[report.Run]()},
+		{"doctor.v1.json", report.DoctorSchema, reflect.TypeFor[report.Doctor]()},
+	} {
+		g := newGenerator(t, c.id)
+		got := g.document(c.typ)
+		path := filepath.Join("../../docs/schema", c.file)
+		if *update {
+			if err := os.WriteFile(path, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			t.Errorf("%s is out of date: run go test ./internal/report -run Schemas -update\n%s", path, diff)
+		}
+	}
+}
+
+// TestUnits holds the names of numbers to their SI unit, and every field to
+// a description.
+func TestUnits(t *testing.T) {
+	// What has no unit: counts, identifiers, ratios, flags; and numbers whose
+	// unit is said by the name around them (tdp_w) or beside them (unit).
+	bare := map[string]bool{
+		"Target.pid": true, "Command.pid": true, "Command.exit_code": true,
+		"CPU.family": true, "CPU.model": true, "CPU.stepping": true,
+		"CPU.sockets": true, "CPU.cores": true, "CPU.threads": true,
+		"TDP.value": true, "TDP.low": true, "TDP.high": true, "Metric.value": true,
+		"Domain.socket": true, "Domain.die": true, "Domain.wraps": true, "Domain.samples": true,
+		"Overhead.samples": true, "Overhead.missed": true, "CrossCheck.ratio": true,
+	}
+	g := newGenerator(t, "")
+	g.fields(reflect.TypeFor[report.Run](), map[reflect.Type]bool{}, func(owner string, f reflect.StructField, name string) {
+		numeric := isNumeric(f.Type)
+		if numeric && unitOf(name) == "" && !bare[owner+"."+name] {
+			t.Errorf("%s.%s is a number whose name ends in no unit", owner, name)
+		}
+		if !numeric && unitOf(name) != "" && f.Type.Kind() != reflect.Struct {
+			t.Errorf("%s.%s ends in a unit and is no number", owner, name)
+		}
+		delete(bare, owner+"."+name)
+	})
+	for name := range bare {
+		t.Errorf("%s is excused from a unit but does not exist", name)
+	}
+}
+
+func isNumeric(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Slice:
+		return t != reflect.TypeFor[*report.Series]() && isNumeric(t.Elem())
+	case reflect.Float64, reflect.Int:
+		return true
+	}
+	return false
+}
+
+var unitSuffix = map[string]string{"_j": "J", "_w": "W", "_s": "s", "_hz": "Hz", "_pct": "%"}
+
+func unitOf(name string) string {
+	for suffix, unit := range unitSuffix {
+		if strings.HasSuffix(name, suffix) || strings.Contains(name, suffix+"_vs_") {
+			return unit
+		}
+	}
+	return ""
+}
+
+// enums are the values of fields whose Go type is a plain string.
+var enums = map[string][]string{
+	"Target.kind":    {"command", "pid", "cgroup", "machine"},
+	"Source.name":    {"perf", "powercap", "msr", "model"},
+	"Doctor.best":    {"perf", "powercap", "msr", "model"},
+	"Refusal.kind":   {energy.ErrAbsent.Error(), energy.ErrForbidden.Error(), energy.ErrBroken.Error()},
+	"Domain.kind":    domainKinds(),
+	"Domain.quality": qualities, "Source.quality": qualities, "Metric.quality": qualities,
+	"Metric.scope": {string(energy.ScopeProcess), string(energy.ScopeCgroup), string(energy.ScopePackage), string(energy.ScopeMachine)},
+	"Check.state":  {string(report.Working), string(report.Absent), string(report.Forbidden), string(report.Broken), string(report.Note)},
+}
+
+var qualities = []string{string(energy.Measured), string(energy.Attributed), string(energy.Estimated)}
+
+func domainKinds() []string {
+	var kinds []string
+	for d := range energy.NumDomains {
+		kinds = append(kinds, energy.Domain(d).String())
+	}
+	return kinds
+}
+
+// object is a JSON object whose fields keep their order.
+type object []member
+
+type member struct {
+	name  string
+	value any
+}
+
+func (o object) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, m := range o {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.Quote(m.name) + ":")
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(m.value); err != nil {
+			return nil, err
+		}
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// generator makes a JSON Schema from Go types.
+type generator struct {
+	t        *testing.T
+	id       string            // of the contract
+	comments map[string]string // "Type" and "Type.Field"
+	defs     map[string]object
+	names    []string // of defs, in order of appearance
+}
+
+func newGenerator(t *testing.T, id string) *generator {
+	g := &generator{t: t, id: id, comments: map[string]string{}, defs: map[string]object{}}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range f.Decls {
+			if d, ok := d.(*ast.GenDecl); ok && d.Tok == token.TYPE {
+				for _, spec := range d.Specs {
+					g.learn(d.Doc, spec.(*ast.TypeSpec))
+				}
+			}
+		}
+	}
+	return g
+}
+
+// learn remembers the comments of a type and its fields; one beside a field
+// goes before one above it.
+func (g *generator) learn(doc *ast.CommentGroup, spec *ast.TypeSpec) {
+	g.comments[spec.Name.Name] = oneLine(doc)
+	st, ok := spec.Type.(*ast.StructType)
+	if !ok {
+		return
+	}
+	for _, f := range st.Fields.List {
+		for _, name := range f.Names {
+			text := oneLine(f.Comment)
+			if text == "" {
+				text = strings.TrimPrefix(oneLine(f.Doc), name.Name+" is ")
+			}
+			g.comments[spec.Name.Name+"."+name.Name] = text
+		}
+	}
+}
+
+func oneLine(c *ast.CommentGroup) string { return strings.Join(strings.Fields(c.Text()), " ") }
+
+func (g *generator) document(t reflect.Type) []byte {
+	root := g.structure(t)
+	var defs object
+	slices.Sort(g.names)
+	for _, name := range g.names {
+		defs = append(defs, member{name, g.defs[name]})
+	}
+	doc := append(object{
+		{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+		{"$id", "https://energyprobe.github.io/schema/" + g.id},
+		{"title", g.id},
+	}, append(root, member{"$defs", defs})...)
+	out, err := json.Marshal(doc)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, out, "", "  "); err != nil {
+		g.t.Fatal(err)
+	}
+	indented.WriteByte('\n')
+	return indented.Bytes()
+}
+
+// structure returns the schema of a struct type. Fields may be added within
+// a version, so unknown ones are allowed.
+func (g *generator) structure(t reflect.Type) object {
+	var properties object
+	required := []string{}
+	g.eachField(t, func(f reflect.StructField, name string, optional bool) {
+		properties = append(properties, member{name, g.property(t, f, name)})
+		if !optional {
+			required = append(required, name)
+		}
+	})
+	return object{{"description", g.comments[t.Name()]}, {"type", "object"},
+		{"required", required}, {"properties", properties}}
+}
+
+// eachField visits the fields as encoding/json sees them.
+func (g *generator) eachField(t reflect.Type, visit func(f reflect.StructField, name string, optional bool)) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, rest, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Anonymous:
+			g.eachField(f.Type, func(f reflect.StructField, name string, optional bool) { visit(f, name, optional) })
+		case f.IsExported() && name != "-":
+			visit(f, name, strings.Contains(rest, "omitempty"))
+		}
+	}
+}
+
+var nameForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+func (g *generator) property(owner reflect.Type, f reflect.StructField, name string) object {
+	if !nameForm.MatchString(name) {
+		g.t.Errorf("%s.%s: the JSON name %q is not in lower case with underscores", owner.Name(), f.Name, name)
+	}
+	text := g.describe(owner, f)
+	if text == "" {
+		g.t.Errorf("%s.%s has no description: comment on the field", owner.Name(), f.Name)
+	}
+	unit := unitOf(name)
+	p := object{{"description", text}}
+	if unit != "" {
+		p[0].value = text + " [" + unit + "]"
+		p = append(p, member{"x-unit", unit})
+	}
+	if name == "schema" {
+		return append(p, member{"const", g.id})
+	}
+	return append(p, g.valueOf(f.Type, owner.Name()+"."+name)...)
+}
+
+func (g *generator) describe(owner reflect.Type, f reflect.StructField) string {
+	names := []string{owner.Name() + "." + f.Name, "Energy." + f.Name} // Energy is embedded
+	elem := f.Type
+	for elem.Kind() == reflect.Pointer || elem.Kind() == reflect.Slice {
+		elem = elem.Elem()
+	}
+	for _, n := range append(names, elem.Name()) {
+		if g.comments[n] != "" {
+			return g.comments[n]
+		}
+	}
+	if elem == reflect.TypeFor[energy.Quality]() {
+		return "how the value came to be"
+	}
+	return ""
+}
+
+func (g *generator) valueOf(t reflect.Type, path string) object {
+	switch t {
+	case reflect.TypeFor[time.Time]():
+		return object{{"type", "string"}, {"format", "date-time"}}
+	case reflect.TypeFor[*report.Series]():
+		return object{{"type", "array"}, {"items", g.ref(reflect.TypeFor[report.Sample]())}}
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		if t.Elem().Kind() == reflect.Struct {
+			return object{{"anyOf", []any{g.ref(t.Elem()), object{{"type", "null"}}}}}
+		}
+		inner := g.valueOf(t.Elem(), path)
+		inner[0].value = []any{inner[0].value, "null"}
+		return inner
+	case reflect.Struct:
+		return g.ref(t)
+	case reflect.Slice:
+		return object{{"type", "array"}, {"items", g.valueOf(t.Elem(), path)}}
+	case reflect.Map:
+		return object{{"type", "object"}, {"additionalProperties", g.valueOf(t.Elem(), path)}}
+	case reflect.String:
+		if values := enums[path]; values != nil {
+			return object{{"type", "string"}, {"enum", values}}
+		}
+		return object{{"type", "string"}}
+	case reflect.Bool:
+		return object{{"type", "boolean"}}
+	case reflect.Int:
+		return object{{"type", "integer"}}
+	case reflect.Float64:
+		return object{{"type", "number"}}
+	}
+	g.t.Fatalf("%s: no schema for %v", path, t)
+	return nil
+}
+
+func (g *generator) ref(t reflect.Type) object {
+	if _, done := g.defs[t.Name()]; !done {
+		g.defs[t.Name()] = nil // against circles
+		g.defs[t.Name()] = g.structure(t)
+		g.names = append(g.names, t.Name())
+	}
+	return object{{"$ref", "#/$defs/" + t.Name()}}
+}
+
+// fields visits the fields of t and of every struct it leads to.
+func (g *generator) fields(t reflect.Type, seen map[reflect.Type]bool, visit func(owner string, f reflect.StructField, name string)) {
+	switch {
+	case t == reflect.TypeFor[*report.Series]():
+		t = reflect.TypeFor[report.Sample]()
+	case t.Kind() == reflect.Pointer, t.Kind() == reflect.Slice, t.Kind() == reflect.Map:
+		g.fields(t.Elem(), seen, visit)
+		return
+	}
+	if t.Kind() != reflect.Struct || t == reflect.TypeFor[time.Time]() || seen[t] {
+		return
+	}
+	seen[t] = true
+	g.eachField(t, func(f reflect.StructField, name string, _ bool) {
+		visit(t.Name(), f, name)
+		g.fields(f.Type, seen, visit)
+	})
+}
