@@ -56,8 +56,7 @@ func surroundings(root string) (*priv.State, container.Info) {
 	return state, container.Detect(root)
 }
 
-// privilege is the remedy for lacking capabilities. A user who is not root
-// needs the device to be readable as well.
+// privilege is the remedy for lacking capabilities.
 func privilege(state *priv.State, caps ...priv.Cap) string {
 	if state == nil {
 		return priv.SetcapLine("", caps...)
@@ -103,12 +102,9 @@ func explainDenied(r *energy.Refusal, open *openError, state *priv.State, in con
 	r.Kind = energy.ErrForbidden
 	switch {
 	case state == nil || !state.Has(priv.SysRawIO):
-		caps := []priv.Cap{priv.SysRawIO}
-		if state == nil || state.UID.Effective != 0 {
-			caps = append(caps, priv.DACReadSearch)
-		}
+		// The file's mode, which is checked first (EACCES), was no obstacle.
 		r.Reason += ": opening an MSR device takes CAP_SYS_RAWIO"
-		r.Remedy = privilege(state, caps...)
+		r.Remedy = privilege(state, priv.SysRawIO)
 	case in.Inside():
 		r.Reason += ": the container may not use the device"
 		r.Remedy = deviceFlags(open.cpus)

@@ -27,7 +27,7 @@ type model struct {
 	style   unitStyle // of the unit register
 	dram    float64   // joules per count where the domain has its own unit
 	psys    float64   // likewise
-	note    string    // what a reader of the joules should know
+	warning energy.Warning
 }
 
 // domains is a set of domains.
@@ -56,9 +56,20 @@ var (
 	smallCore = set(energy.Package, energy.Core)
 )
 
-const noteBroadwellD = "Broadwell-D: the kernel's powercap driver does not know this processor's DRAM unit of 15.3 uJ and reports four times the DRAM energy; trust perf and msr there"
+// The powercap driver's list has Broadwell-D without the fixed unit, perf's
+// has it with.
+var warnBroadwellD = energy.Warning{
+	Code:    "msr-broadwell-d",
+	Message: "the kernel's powercap driver does not know this processor's DRAM unit of 15.3 uJ and reports four times the DRAM energy",
+	Advice:  "trust perf and msr for DRAM here",
+}
 
-const noteAirmont = "Airmont: the kernel reads the energy unit as 2^ESU uJ, which is done here too; RAPLCap reads it as 1/2^ESU J"
+// RAPLCap reads Airmont's unit as 1/2^ESU J, the kernel as 2^ESU uJ.
+var warnAirmont = energy.Warning{
+	Code:    "msr-airmont-unit",
+	Message: "sources disagree on this processor's energy unit; 2^ESU uJ is used, as in the kernel's powercap driver",
+	Advice:  "compare with a power meter, or with powercap, before relying on the joules",
+}
 
 // intelModels is keyed by model, family 6. Numbers and names are those of
 // arch/x86/include/asm/intel-family.h. A processor that is in none of the
@@ -81,7 +92,7 @@ var intelModels = map[int]model{
 	// where Broadwell-D alone is missing. turbostat adds psys on Ice Lake.
 	0x3F: {name: "Haswell-EP", domains: server, dram: dramUnit},
 	0x4F: {name: "Broadwell-EP", domains: server, dram: dramUnit},
-	0x56: {name: "Broadwell-D", domains: server, dram: dramUnit, note: noteBroadwellD},
+	0x56: {name: "Broadwell-D", domains: server, dram: dramUnit, warning: warnBroadwellD},
 	0x55: {name: "Skylake-SP, Cascade Lake or Cooper Lake", domains: server, dram: dramUnit},
 	0x6A: {name: "Ice Lake-SP", domains: serverSys, dram: dramUnit},
 	0x6C: {name: "Ice Lake-D", domains: serverSys, dram: dramUnit},
@@ -148,7 +159,7 @@ var intelModels = map[int]model{
 	0x4A: {name: "Silvermont-MID", domains: smallCore, style: unitsAtom},
 	0x5A: {name: "Airmont-MID", domains: smallCore, style: unitsAtom},
 	0x5D: {name: "SoFIA", domains: smallCore, style: unitsAtom},
-	0x4C: {name: "Airmont", domains: smallCore, style: unitsAtom, note: noteAirmont},
+	0x4C: {name: "Airmont", domains: smallCore, style: unitsAtom, warning: warnAirmont},
 	// The manual's table 2-10 says 2^ESU uJ; measured it is 1/2^ESU J
 	// (turbostat slvd_features, RAPLCap issue 13: 10 kW otherwise).
 	0x4D: {name: "Silvermont-D", domains: smallCore},
@@ -161,7 +172,11 @@ var unknownIntel = model{
 	name:    "an Intel processor not in the table of models",
 	regs:    &intelRegisters,
 	domains: client,
-	note:    "this Intel processor is not in energyprobe's table of models: its DRAM unit is taken from the unit register, psys is left out",
+	warning: energy.Warning{
+		Code:    "msr-unknown-model",
+		Message: "this Intel processor is not in the table of models: the DRAM unit is taken from the unit register, psys is left out",
+		Advice:  "compare with --source perf (--cross-check), whose driver may know the processor",
+	},
 }
 
 // amd covers AMD family 17h and later and Hygon family 18h (rapl.c

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/topology"
 )
@@ -50,7 +52,7 @@ func probe(topo *topology.Topology, open opener, o options) (*Source, error) {
 		p.Close()
 		return nil, err
 	}
-	p.addNotes()
+	p.addWarnings()
 	return p.Source, nil
 }
 
@@ -179,8 +181,10 @@ func (p *prober) readUnits(pl *place) error {
 		return &energy.Refusal{Name: "msr", Kind: kind, Reason: fmt.Sprintf("unit register %#x on cpu %d: %s", regs.unit, cpu, reason), Err: err}
 	}
 	raw, err := p.register(pl.seat.dev, regs.unit)
-	if err != nil {
+	if errors.Is(err, unix.EIO) {
 		return refuse(energy.ErrAbsent, fmt.Sprintf("%v: the processor, or the hypervisor in front of it, has no RAPL registers%s", err, p.inVM()), err)
+	} else if err != nil {
+		return refuse(energy.ErrBroken, err.Error(), err)
 	}
 	pl.units, err = decodeUnits(raw, p.model.style)
 	switch {
@@ -213,8 +217,10 @@ func (p *prober) addZone(z energy.Zone, pl *place) (int, error) {
 		return &energy.Refusal{Name: z.ID(), Kind: kind, Reason: fmt.Sprintf("register %#x on cpu %d %s", reg, pl.seat.cpu(), reason), Err: err}
 	}
 	value, err := p.register(pl.seat.dev, reg)
-	if err != nil {
+	if errors.Is(err, unix.EIO) {
 		return -1, refuse(energy.ErrAbsent, "can't be read: "+err.Error(), err)
+	} else if err != nil {
+		return -1, refuse(energy.ErrBroken, "can't be read: "+err.Error(), err)
 	}
 	if count(value) == 0 && !(z.Domain == energy.Package && p.moves(pl.seat.dev, reg)) {
 		// Perf's and powercap's drivers hide such a domain too
@@ -272,7 +278,11 @@ func (p *prober) merge(pl *place) {
 			t.current = max(0, slices.Index(t.cpus, pl.seat.cpu()))
 		}
 	}
-	p.notes = append(p.notes, fmt.Sprintf("the dies of socket %d show one and the same counter; it is counted once", pl.socket))
+	pl.seat.dev.Close()
+	pl.seat.dev = nil
+	p.warn("msr-mirrored-dies",
+		fmt.Sprintf("the dies of socket %d show one and the same counter; it is counted once", pl.socket),
+		"do not add up a socket's dies in figures from other tools either")
 }
 
 // same reports whether a register shows one counter on two CPUs: several
@@ -383,11 +393,17 @@ func coresOf(topo *topology.Topology, socket int) []core {
 	return cores
 }
 
-func (p *prober) addNotes() {
-	if p.model.note != "" {
-		p.notes = append(p.notes, p.model.note)
+func (p *prober) addWarnings() {
+	if p.model.warning.Code != "" {
+		p.warnings = append(p.warnings, p.model.warning)
 	}
 	if p.topo.Virt.IsVM() {
-		p.notes = append(p.notes, fmt.Sprintf("these registers are a virtual machine's (%s; %s): the hypervisor makes them up from the host's, as QEMU's rapl=true does; they are no ground for a calibration", p.topo.Virt.Kind, p.topo.Virt.Evidence))
+		p.warn("msr-virtual",
+			fmt.Sprintf("the RAPL registers are a virtual machine's (%s; %s): the hypervisor makes them up from the host's, as QEMU's rapl=true does", p.topo.Virt.Kind, p.topo.Virt.Evidence),
+			"take the joules as an estimate, and do not calibrate against them; measure on the host")
 	}
+}
+
+func (p *prober) warn(code, message, advice string) {
+	p.warnings = append(p.warnings, energy.Warning{Code: code, Message: message, Advice: advice})
 }

@@ -24,15 +24,15 @@ import (
 // Source is an energy.Source over /dev/cpu/N/msr. It is not safe for
 // concurrent use.
 type Source struct {
-	zones   []energy.Zone
-	slots   []slot  // one per zone
-	seats   []*seat // where slots read
-	open    opener
-	buf     [8]byte
-	id      topology.Identity
-	tdp     map[int]float64 // watts, by socket
-	refused []*energy.Refusal
-	notes   []string
+	zones    []energy.Zone
+	slots    []slot  // one per zone
+	seats    []*seat // where slots read
+	open     opener
+	buf      [8]byte
+	id       topology.Identity
+	tdp      map[int]float64 // watts, by socket
+	refused  []*energy.Refusal
+	warnings []energy.Warning
 }
 
 // device is a CPU's registers: ReadAt reads 8 bytes, little endian, at a
@@ -106,9 +106,9 @@ func (s *Source) Zones() []energy.Zone { return s.zones }
 // Refused returns why zones that this processor could have are missing.
 func (s *Source) Refused() []*energy.Refusal { return s.refused }
 
-// Notes returns what a reader of this source's joules should know: quirks of
-// the processor's units, a virtual machine's registers.
-func (s *Source) Notes() []string { return s.notes }
+// Warnings returns what a reader of this source's joules should know: quirks
+// of the processor's units, a virtual machine's registers.
+func (s *Source) Warnings() []energy.Warning { return s.warnings }
 
 // TDP returns the thermal design power of a socket in watts, from
 // MSR_PKG_POWER_INFO. AMD has no such register, and a virtual machine's says
@@ -154,7 +154,7 @@ func (s *Source) readSlot(sl *slot, now energy.Instant) (uint64, error) {
 		sl.cause, sl.err = nil, nil
 		return value, nil
 	}
-	if now >= sl.seat.retryAt {
+	if err != errClosed && now >= sl.seat.retryAt {
 		sl.seat.retryAt = now + reseatEvery
 		if value, ok := s.reseat(sl); ok {
 			sl.cause, sl.err = nil, nil
