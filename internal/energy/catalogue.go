@@ -123,7 +123,7 @@ var catalogue = [...]MetricDef{
 	{"cgroup.memory.mean", "By", ScopeCgroup, Mean, ByHost, "memory use of the group, caches included, averaged over time", "memory.current (v2), memory.usage_in_bytes (v1), sampled", nullCgroup},
 	{"cgroup.io.read", "By", ScopeCgroup, Delta, ByHost, "bytes read from disks with hardware behind them", "io.stat (v2), blkio.throttle.io_service_bytes_recursive or blkio.throttle.io_service_bytes (v1)", nullCgroup},
 	{"cgroup.io.written", "By", ScopeCgroup, Delta, ByHost, "bytes written to disks with hardware behind them", "io.stat (v2), blkio.throttle.io_service_bytes_recursive or blkio.throttle.io_service_bytes (v1)", nullCgroup},
-	{"cgroup.processes.peak", "1", ScopeCgroup, Max, ByHost, "most tasks, threads included, in the group seen in a sample", "pids.current; else the lines of cgroup.threads (v2) or tasks (v1)", nullCgroup},
+	{"cgroup.processes.peak", "1", ScopeCgroup, Max, ByHost, "most tasks, threads included, in the group and the groups below it seen in a sample", "pids.current, sampled", nullCgroup + "; the group is the root"},
 
 	// The machine: processor.
 	{"machine.cpu.user", "s", ScopeMachine, Delta, ByHost, "CPU time in user mode, nice and guests included, in ticks of 10 ms", fromStat, nullBack},

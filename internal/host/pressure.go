@@ -1,0 +1,123 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/prometheus/procfs"
+)
+
+// pressureKinds are the files of /proc/pressure.
+var pressureKinds = [...]string{"cpu", "memory", "io"}
+
+// readPressure returns the time, in microseconds, in which some task was
+// stalled (Documentation/accounting/psi.rst).
+func readPressure(root string) (c [len(pressureKinds)]counter) {
+	for i, kind := range pressureKinds {
+		c[i] = pressure(root, kind)
+	}
+	return c
+}
+
+func pressure(root, kind string) counter {
+	path := root + "/proc/pressure/" + kind
+	var v uint64
+	err := guarded(func() error {
+		fs, err := procfs.NewFS(root + "/proc")
+		if err != nil {
+			return err
+		}
+		psi, err := fs.PSIStatsForResource(kind)
+		if err != nil {
+			return err
+		}
+		if psi.Some == nil {
+			return errNoLine
+		}
+		v = psi.Some.Total
+		return nil
+	})
+	if err == nil {
+		return counter{v: v}
+	}
+	s := why(path, err)
+	if errors.Is(err, os.ErrNotExist) || strings.HasSuffix(s, "switched off") {
+		s += ": pressure accounting needs CONFIG_PSI and, on some kernels, psi=1 on the kernel's command line"
+	}
+	return counter{bad: s}
+}
+
+// guarded runs a parser that is not ours. Some of them index fields of a line
+// without counting them first; a damaged file must not end the measurement.
+func guarded(parse func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", errMalformed, p)
+		}
+	}()
+	return parse()
+}
+
+// runWait is the time threads waited for each CPU, in nanoseconds, by the
+// CPU's number.
+type runWait struct {
+	ns  map[string]uint64
+	bad string
+}
+
+// readRunWait reads /proc/schedstat (Documentation/scheduler/sched-stats.rst,
+// the eighth number of a cpu line).
+func readRunWait(root string) runWait {
+	path := root + "/proc/schedstat"
+	if !exists(path) {
+		return runWait{bad: path + " is absent: the kernel was built without CONFIG_SCHEDSTATS"}
+	}
+	w := runWait{ns: map[string]uint64{}}
+	err := guarded(func() error {
+		fs, err := procfs.NewFS(root + "/proc")
+		if err != nil {
+			return err
+		}
+		s, err := fs.Schedstat()
+		if err != nil {
+			return err
+		}
+		for _, cpu := range s.CPUs {
+			w.ns[cpu.CPUNum] = cpu.WaitingNanoseconds
+		}
+		if len(w.ns) == 0 {
+			return errMalformed
+		}
+		return nil
+	})
+	if err != nil {
+		return runWait{bad: why(path, err)}
+	}
+	return w
+}
+
+func (a runWait) report(b runWait, source string, r *results) {
+	const name = "machine.run_wait"
+	for _, w := range []runWait{a, b} {
+		if w.bad != "" {
+			r.unknown(name, source, w.bad)
+			return
+		}
+	}
+	var sum uint64
+	var out []string
+	for cpu, before := range a.ns {
+		if after, ok := b.ns[cpu]; ok && after >= before {
+			sum += after - before
+		} else {
+			out = append(out, "cpu"+cpu)
+		}
+	}
+	if len(out) == len(a.ns) {
+		r.unknown(name, source, "no CPU was online from start to end")
+		return
+	}
+	r.known(name, float64(sum)/1e9, leftOut(source, out, "offline in between"))
+}

@@ -1,0 +1,321 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"github.com/energyprobe/energyprobe/internal/energy"
+)
+
+// tree follows a process and everything it starts.
+type tree struct {
+	proc     procReader
+	live     bool
+	pid      int
+	launched bool
+	reaper   int          // its new children belong to the tree; 0 for none
+	ignored  map[int]bool // children the reaper had before
+
+	nodes   []*node // parents before children, as found
+	byPid   map[int]*node
+	ended   map[int]ended
+	done    use // of processes with final accounts
+	missing *energy.Refusal
+
+	walk     walker
+	next     energy.Instant // no sample before
+	lastPID  uint64
+	again    bool // PIDs were given out just before the last sample
+	rss      gauge
+	procs    gauge
+	threads  gauge
+	exact    int64 // largest peak of one process by the kernel's marks
+	seenPeak int64 // the same by samples
+	launcher int64 // VmHWM of the command's process before it was the command
+	hidden   int64 // a peak that may be the launcher's
+
+	run0, run    uint64 // ns the main thread waited to run
+	runErr       string
+	charsErr     string // why bytes by system call are not known
+	bytesErr     string
+	switchErr    string
+	leaderReaped bool
+	othersReaped bool
+	leaderGone   bool // without an rusage
+}
+
+func newTree(root string, live bool, t Target) *tree {
+	return &tree{
+		proc: newProcReader(root), live: live, pid: t.PID, launched: t.Launched,
+		byPid: map[int]*node{}, ended: map[int]ended{}, ignored: map[int]bool{},
+	}
+}
+
+// begin takes the baseline of every process that is there.
+func (t *tree) begin() error {
+	st, err := t.stat(t.pid)
+	if err != nil {
+		t.missing = refusal(fmt.Sprintf("process %d", t.pid), t.proc.name(), err, "give the PID of a running process")
+		return t.missing
+	}
+	t.walk.init(t)
+	leader := t.add(t.pid, nil, st)
+	t.baseline(leader)
+	if t.launched {
+		// What is resident now is the launcher's, not the command's.
+		t.launcher, leader.hwm0, leader.rssMax = leader.hwm0, 0, 0
+		if t.reaper != 0 {
+			for _, pid := range t.walk.children(t, t.reaper, t.reaper) {
+				t.ignored[pid] = true
+			}
+		}
+	} else {
+		from := len(t.nodes)
+		t.walk.discover(t, 0)
+		for _, n := range t.nodes[from:] {
+			t.baseline(n)
+		}
+		t.take(energy.Now())
+	}
+	t.readRunWait()
+	t.run0 = t.run
+	return nil
+}
+
+// stat reads a process's stat file.
+func (t *tree) stat(pid int) (procStat, error) {
+	b, err := t.proc.file(pid, "stat")
+	if err != nil {
+		return procStat{}, err
+	}
+	return parseProcStat(b)
+}
+
+func (t *tree) add(pid int, parent *node, st procStat) *node {
+	n := &node{pid: pid, start: st.start, parent: parent}
+	t.update(n, st)
+	t.nodes = append(t.nodes, n)
+	t.byPid[pid] = n
+	return n
+}
+
+// update takes what /proc/PID/stat and the process's clock say. Values only
+// grow: a reading in ticks may be behind an earlier one in nanoseconds.
+func (t *tree) update(n *node, st procStat) {
+	n.ppid, n.state, n.threads = st.ppid, st.state, st.threads
+	n.rss = int64(st.rss) * pageSize
+	n.rssMax = max(n.rssMax, n.rss)
+	grow := func(into *int64, v uint64, unit int64) { *into = max(*into, int64(v)*unit) }
+	grow(&n.self[useUser], st.user, nsPerTick)
+	grow(&n.self[useSystem], st.system, nsPerTick)
+	grow(&n.self[useCPU], st.user+st.system, nsPerTick)
+	grow(&n.self[useMinorFaults], st.minor, 1)
+	grow(&n.self[useMajorFaults], st.major, 1)
+	grow(&n.kids[useUser], st.kidsUser, nsPerTick)
+	grow(&n.kids[useSystem], st.kidsSystem, nsPerTick)
+	grow(&n.kids[useCPU], st.kidsUser+st.kidsSystem, nsPerTick)
+	grow(&n.kids[useMinorFaults], st.kidsMinor, 1)
+	grow(&n.kids[useMajorFaults], st.kidsMajor, 1)
+	if !t.live {
+		return
+	}
+	if ns, err := cpuClock(n.pid); err == nil {
+		n.self[useCPU] = max(n.self[useCPU], ns)
+	}
+}
+
+// baseline makes what a process has used so far its past.
+func (t *tree) baseline(n *node) {
+	t.readIO(n)
+	t.readSwitches(n, func(tid int, v [2]uint64) { n.switches[tid] = v })
+	if b, err := t.proc.file(n.pid, "status"); err == nil {
+		if hwm, err := parseHighWater(b); err == nil {
+			n.hwm0 = int64(hwm)
+		}
+	}
+	n.self0, n.kids0 = n.self, n.kids
+}
+
+// readIO takes the bytes of a process and of those it waited for.
+func (t *tree) readIO(n *node) {
+	b, err := t.proc.file(n.pid, "io")
+	if err == nil {
+		var io procIO
+		if io, err = parseProcIO(b); err == nil {
+			n.ioErr = ""
+			n.kids[useRead], n.kids[useWritten] = int64(io.read), int64(io.written)
+			n.kids[useReadChars], n.kids[useWrittenChars] = int64(io.readChars), int64(io.writtenChars)
+			return
+		}
+	}
+	if !gone(err) {
+		n.ioErr = why(t.proc.name(), err)
+	}
+}
+
+// readRunWait takes how long the leader's main thread has waited to run.
+func (t *tree) readRunWait() {
+	b, err := t.proc.file(t.pid, "schedstat")
+	if err != nil {
+		if !gone(err) || t.runAt == 0 {
+			t.runErr = why(t.proc.name(), err)
+		}
+		return
+	}
+	ran, waited, err := parseSchedstat(b)
+	switch {
+	case err != nil:
+		t.runErr = why(t.proc.name(), err)
+	case ran == 0:
+		// A process that exists has run (fs/proc/base.c prints zeros when
+		// nothing is collected).
+		t.runErr = t.proc.name() + " holds zeros: the kernel does not time the run queue (sysctl kernel.task_delayacct=1 makes it)"
+	default:
+		t.run, t.runErr, t.runAt = waited, "", energy.Now()
+	}
+}
+
+// maxSwitchThreads bounds the threads whose status is read, at 20 us each.
+const maxSwitchThreads = 4096
+
+// readSwitches hands the context switches of each of a process's threads to
+// take.
+func (t *tree) readSwitches(n *node, take func(tid int, v [2]uint64)) {
+	if n.switches == nil {
+		n.switches = map[int][2]uint64{}
+	}
+	tids := t.walk.tasks(t, n)
+	if len(tids) > maxSwitchThreads {
+		t.switchErr = fmt.Sprintf("process %d has %d threads, too many to ask one by one", n.pid, len(tids))
+		return
+	}
+	for _, tid := range tids {
+		b, err := t.proc.task(n.pid, tid, "status")
+		if gone(err) {
+			continue
+		}
+		var v [2]uint64
+		if err == nil {
+			v[0], v[1], err = parseSwitches(b)
+		}
+		if err != nil {
+			t.switchErr = why(t.proc.name(), err)
+			return
+		}
+		take(tid, v)
+	}
+}
+
+// gone reports whether a file of a process is missing because the process is.
+func gone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)
+}
+
+// sample walks the tree unless that was done a moment ago at some cost.
+func (t *tree) sample(now energy.Instant, load loadavg) {
+	if t.missing != nil || now < t.next {
+		return
+	}
+	t.refresh()
+	// Nobody can have been born when no PID was given out. One more walk
+	// after the last: the kernel's list of children may miss some while
+	// others end (fs/proc/array.c, get_children_pid).
+	born := !t.live || load.lastPID == 0 || load.lastPID != t.lastPID
+	if born || t.again {
+		t.walk.discover(t, load.threads)
+	}
+	t.again, t.lastPID = born, load.lastPID
+	if leader := t.byPid[t.pid]; leader != nil && !t.launched {
+		t.readIO(leader)
+		t.readRunWait()
+	}
+	t.take(now)
+	t.next = now.Add(50 * energy.Now().Sub(now))
+}
+
+// take adds a sample of the gauges.
+func (t *tree) take(now energy.Instant) {
+	var rss int64
+	procs, threads := 0, 0
+	for _, n := range t.nodes {
+		if n.zombie() {
+			continue
+		}
+		rss += n.rss
+		procs++
+		threads += n.threads
+	}
+	if procs == 0 {
+		return
+	}
+	t.rss.add(now, float64(rss))
+	t.procs.add(now, float64(procs))
+	t.threads.add(now, float64(threads))
+}
+
+// ending reads what is lost when an ended child is reaped.
+func (t *tree) ending(pid int) {
+	if t.missing != nil {
+		return
+	}
+	st, err := t.stat(pid)
+	if err != nil {
+		return
+	}
+	n := t.byPid[pid]
+	if n == nil || n.start != st.start {
+		n = t.add(pid, nil, st)
+	}
+	t.update(n, st)
+	t.readIO(n)
+	n.ending = true
+	n.ioLast = n.ioErr == ""
+	if pid == t.pid {
+		t.readRunWait()
+		t.runLast = true
+	}
+}
+
+// reaped takes the final accounts of the leader or an orphan.
+func (t *tree) reaped(pid int, ru *syscall.Rusage) {
+	if t.missing != nil || ru == nil {
+		return
+	}
+	// Children that the process waited for are in its rusage: they have to be
+	// folded into it before it goes, or they would count once more.
+	t.refresh()
+	final := rusageUse(ru)
+	ioLast := false
+	ioErr := ""
+	if n := t.byPid[pid]; n != nil {
+		t.done.add(settle(final, n.before(), n.used()))
+		ioLast, ioErr = n.ioLast, n.ioErr
+		n.dead, n.folded, n.parent = true, true, nil
+		t.seenPeak = max(t.seenPeak, n.rssMax)
+		t.forget()
+	} else {
+		e := t.ended[pid] // zero for an orphan no sample saw
+		delete(t.ended, pid)
+		t.done.add(settle(final, e.before, e.used))
+	}
+	if !ioLast && t.charsErr == "" {
+		if t.charsErr = ioErr; ioErr == "" {
+			t.charsErr = fmt.Sprintf("process %d was gone before its last counters were read", pid)
+		}
+	}
+	peak := ru.Maxrss << 10
+	if pid == t.pid {
+		t.leaderReaped = true
+		if peak <= t.launcher {
+			// exec carries the mark of the image before it along
+			// (fs/exec.c, exec_mmap): it may be the launcher's.
+			t.hidden = peak
+			return
+		}
+	} else {
+		t.othersReaped = true
+	}
+	t.exact = max(t.exact, peak)
+}
