@@ -91,10 +91,14 @@ func runRows(r *report.Run) []valueRow {
 	num := func(id, unit string, v float64) valueRow {
 		return valueRow{kind: "run", id: id, value: &v, unit: unit}
 	}
+	clock := func(id string, ns int64) valueRow { // no float64: it would round
+		return valueRow{kind: "run", id: id, text: strconv.FormatInt(ns, 10), unit: "ns"}
+	}
 	rows := []valueRow{
 		text("schema", r.Schema), text("run_id", r.RunID),
 		text("started_at", r.StartedAt.Format(time.RFC3339Nano)),
 		num("duration", "s", r.DurationS),
+		clock("window.start", r.Window.StartNS), clock("window.end", r.Window.EndNS),
 		text("tool", strings.TrimSpace(r.Tool.Name+" "+r.Tool.Version+" "+r.Tool.Commit)),
 		text("target", r.Target.Kind),
 	}
@@ -213,6 +217,8 @@ func closingRows(r *report.Run) []valueRow {
 	samples, missed := float64(r.Overhead.Samples), float64(r.Overhead.Missed)
 	rows := []valueRow{
 		{kind: "overhead", id: "cpu", value: &r.Overhead.CPUS, unit: "s"},
+		{kind: "overhead", id: "window_cpu", value: &r.Overhead.WindowCPUS, unit: "s"},
+		{kind: "overhead", id: "lateness_p99", value: r.Overhead.LatenessP99S, unit: "s"},
 		{kind: "overhead", id: "energy", value: r.Overhead.EnergyJ, unit: "J", quality: energy.Estimated},
 		{kind: "overhead", id: "samples", value: &samples, unit: "1"},
 		{kind: "overhead", id: "missed", value: &missed, unit: "1"},

@@ -140,14 +140,18 @@ func wrapsText(r *report.Run) string {
 // overheadText says what measuring cost.
 func overheadText(r *report.Run) string {
 	o := r.Overhead
-	s := quantity(o.CPUS, "s", 3) + " of CPU time"
+	s := quantity(o.CPUS, "s", 3) + " of CPU time, " + quantity(o.WindowCPUS, "s", 3) + " of it meanwhile"
 	if r.DurationS > 0 {
-		s += " (" + percent(o.CPUS/r.DurationS) + " of one CPU)"
-	}
-	if o.EnergyJ != nil {
-		s += ", about " + quantity(*o.EnergyJ, "J", 2)
+		s += " (" + percent(o.WindowCPUS/r.DurationS) + " of one CPU"
+		if o.EnergyJ != nil {
+			s += ", about " + quantity(*o.EnergyJ, "J", 2)
+		}
+		s += ")"
 	}
 	s += ", " + plural(o.Samples, "reading")
+	if o.LatenessP99S != nil {
+		s += ", 99 % of them less than " + quantity(*o.LatenessP99S, "s", 2) + " late"
+	}
 	if o.Missed > 0 {
 		s += ", " + count(float64(o.Missed)) + " came too late and were left out"
 	}

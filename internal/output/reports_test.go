@@ -49,13 +49,14 @@ func baseRun(durationS float64, argv ...string) *report.Run {
 	return &report.Run{
 		Schema: report.RunSchema, RunID: "01JH3Z6N8Q5W", DurationS: durationS,
 		StartedAt:   time.Date(2026, 11, 3, 14, 21, 7, 123456789, time.UTC),
+		Window:      report.Window{StartNS: 90_311_482_100_339, EndNS: 90_311_482_100_339 + int64(durationS*1e9)},
 		Tool:        report.Tool{Name: "energyprobe", Version: "0.1.0", Commit: "9f6c0e4"},
 		Host:        server(),
 		Target:      report.Target{Kind: "command"},
 		Command:     &report.Command{Argv: argv, PID: 41215, ExitCode: ptr(0)},
 		Source:      report.Source{Name: "perf", Quality: energy.Measured, UpdateIntervalS: ptr(0.0010009)},
 		Attribution: report.Attribution{Method: "none", Reason: "the kernel has no BTF, which eBPF needs"},
-		Overhead:    report.Overhead{CPUS: 0.01234, EnergyJ: ptr(0.31), Samples: 14},
+		Overhead:    report.Overhead{CPUS: 0.01234, WindowCPUS: 0.00412, EnergyJ: ptr(0.31), Samples: 14},
 	}
 }
 
@@ -167,7 +168,7 @@ func estimate() *report.Run {
 	r.Domains = []report.Domain{m}
 	r.Total = e
 	r.Attribution = report.Attribution{Method: "none", Reason: "an estimate has no counter to split"}
-	r.Overhead = report.Overhead{CPUS: 0.0061, Samples: 44}
+	r.Overhead = report.Overhead{CPUS: 0.0061, WindowCPUS: 0.0049, Samples: 44}
 	k := energy.KnownMetric
 	addMetrics(r, k("cpu.time", 4.18, "wait4"), k("cpu.user", 3.96, "wait4"), k("cpu.system", 0.22, "wait4"),
 		k("memory.rss_peak", 2_105_344, "wait4"), k("cpu.context_switches", 52, "wait4"), k("memory.faults_major", 0, "wait4"))
@@ -209,7 +210,7 @@ func failedZone() *report.Run {
 		Reason: "the power PMU of this kernel does not know family 6 model 85"}}
 	hardwareMetrics(r)
 	addMetrics(r, energy.UnknownMetric("energy.per_instruction", "powercap", "the total is not known"))
-	r.Overhead = report.Overhead{CPUS: 0.41, Samples: 931, Missed: 3}
+	r.Overhead = report.Overhead{CPUS: 0.41, WindowCPUS: 0.408, Samples: 931, Missed: 3}
 	r.Warnings = []report.Warning{
 		{Code: "zone-failed", Message: "package-1 stopped answering 312.4 s into the run: input/output error",
 			Advice: "Look for messages of intel_rapl in dmesg, and read another interface: --source msr"},
@@ -247,7 +248,7 @@ func overTime() *report.Run {
 		domain("dram-0", "", "power/energy-ram/ on cpu 0", joules(sum[2], 0.03, d)),
 	}
 	r.Total = report.Total(r.Domains, d)
-	r.Overhead = report.Overhead{CPUS: 0.0512, EnergyJ: ptr(0.6), Samples: 1003, Missed: 2}
+	r.Overhead = report.Overhead{CPUS: 0.0512, WindowCPUS: 0.0447, LatenessP99S: ptr(31e-6), EnergyJ: ptr(0.6), Samples: 1003, Missed: 2}
 	return r
 }
 

@@ -19,6 +19,7 @@ type Run struct {
 	RunID     string    `json:"run_id"`     // unique among runs
 	StartedAt time.Time `json:"started_at"` // when the window opened
 	DurationS float64   `json:"duration_s"` // length of the window
+	Window    Window    `json:"window"`     // the same, on the kernel's clock
 
 	Tool        Tool              `json:"tool"`
 	Host        Host              `json:"host"`
@@ -35,6 +36,13 @@ type Run struct {
 	Warnings    []Warning         `json:"warnings"` // what a reader should know; empty when all went well
 	// Samples is last: whoever opens a long result sees the summary first.
 	Samples *Series `json:"samples,omitempty"` // the time series, with --interval
+}
+
+// Window is when the measurement began and ended, in nanoseconds of
+// CLOCK_MONOTONIC: it lines up with kernel traces.
+type Window struct {
+	StartNS int64 `json:"start_ns"` // CLOCK_MONOTONIC when the window opened
+	EndNS   int64 `json:"end_ns"`   // and when it closed
 }
 
 // Tool is the program that measured.
@@ -179,10 +187,15 @@ type CrossCheck struct {
 
 // Overhead is what measuring cost.
 type Overhead struct {
-	CPUS    float64  `json:"cpu_s"`    // energyprobe's own CPU time, start-up included
-	EnergyJ *float64 `json:"energy_j"` // what that CPU time took, estimated; null when not known
-	Samples int      `json:"samples"`  // readings of the source
-	Missed  int      `json:"missed"`   // samples that came too late and were left out
+	CPUS float64 `json:"cpu_s"` // energyprobe's own CPU time, start-up included
+	// WindowCPUS is the part of it that fell inside the measured window.
+	WindowCPUS float64  `json:"window_cpu_s"`
+	EnergyJ    *float64 `json:"energy_j"` // what that part took, estimated; null when not known
+	// LatenessP99S is how late the latest hundredth of the samples was, with
+	// --interval; null when there was no series or it is beyond a millisecond.
+	LatenessP99S *float64 `json:"lateness_p99_s,omitempty"`
+	Samples      int      `json:"samples"` // readings of the source
+	Missed       int      `json:"missed"`  // samples that came too late and were left out
 }
 
 // Warning is something a reader should know. It ends in advice.

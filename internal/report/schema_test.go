@@ -87,13 +87,13 @@ func isNumeric(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Map, reflect.Slice:
 		return t != reflect.TypeFor[*report.Series]() && isNumeric(t.Elem())
-	case reflect.Float64, reflect.Int:
+	case reflect.Float64, reflect.Int, reflect.Int64:
 		return true
 	}
 	return false
 }
 
-var unitSuffix = map[string]string{"_j": "J", "_w": "W", "_s": "s", "_hz": "Hz", "_pct": "%"}
+var unitSuffix = map[string]string{"_j": "J", "_w": "W", "_s": "s", "_ns": "ns", "_hz": "Hz", "_pct": "%"}
 
 func unitOf(name string) string {
 	for suffix, unit := range unitSuffix {
@@ -324,7 +324,7 @@ func (g *generator) valueOf(t reflect.Type, path string) object {
 		return object{{"type", "string"}}
 	case reflect.Bool:
 		return object{{"type", "boolean"}}
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		return object{{"type", "integer"}}
 	case reflect.Float64:
 		return object{{"type", "number"}}
