@@ -36,7 +36,9 @@ type tree struct {
 	launcher int64 // VmHWM of the command's process before it was the command
 	hidden   int64 // a peak that may be the launcher's
 
-	run0, run    uint64 // ns the main thread waited to run
+	run0, run    uint64         // ns the main thread waited to run
+	runAt        energy.Instant // when run was read
+	runLast      bool           // run was read after the leader had ended
 	runErr       string
 	charsErr     string // why bytes by system call are not known
 	bytesErr     string
