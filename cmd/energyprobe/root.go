@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/energyprobe/energyprobe/internal/output"
+	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/session"
+	"github.com/energyprobe/energyprobe/internal/source"
+)
+
+// Exit statuses, beside the command's own.
+const (
+	exitFailed        = 125 // energyprobe itself failed
+	exitNotExecutable = 126
+	exitNotFound      = 127
+	exitSignal        = 128 // plus the signal's number
+)
+
+// version and commit are set by the linker.
+var (
+	version = "devel"
+	commit  = ""
+)
+
+// app is what the verbs share: streams and the flags that mean the same
+// everywhere.
+type app struct {
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	status int
+
+	source   string
+	format   string
+	out      string
+	hostRoot string
+	quiet    bool
+}
+
+// run executes one command line and returns the exit status.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	tune()
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := a.rootCommand()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintf(stderr, "energyprobe: %v\n", err)
+		return statusOf(err)
+	}
+	return a.status
+}
+
+// tune sets the Go runtime up for a program that must not be noticed: a
+// garbage collection inside the measured window is work that need not be, and
+// on a machine with one CPU the thread that waits for a deadline must not keep
+// the others from running.
+func tune() {
+	debug.SetGCPercent(400)
+	if runtime.GOMAXPROCS(0) < 4 {
+		runtime.GOMAXPROCS(4)
+	}
+}
+
+// statusOf maps an error to the exit status.
+func statusOf(err error) int {
+	var notFound *session.NotFoundError
+	var notExecutable *session.NotExecutableError
+	switch {
+	case errors.As(err, &notFound):
+		return exitNotFound
+	case errors.As(err, &notExecutable):
+		return exitNotExecutable
+	}
+	return exitFailed
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "energyprobe",
+		Short: "Measure the energy that software spends",
+		Long: `energyprobe measures the energy that software spends: what a command cost in
+joules, from the processor's own counters where there are any, and from a model
+with an honest range where there are none.
+
+  energyprobe run -- python3 app.py     what did this command cost
+  energyprobe doctor                    what can be measured here, and how to get the rest`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:       versionText(),
+	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w\nTry: %s --help", err, cmd.CommandPath())
+	})
+	f := root.PersistentFlags()
+	f.StringVar(&a.source, "source", source.Auto, "where joules come from: "+strings.Join(source.Names(), ", "))
+	f.StringVar(&a.format, "format", string(output.Table), "form of the result: "+formatNames())
+	f.StringVarP(&a.out, "output", "o", "", "write the result to `FILE`, whole or not at all, instead of standard output")
+	f.StringVar(&a.hostRoot, "host-root", "", "`DIR` under which the host's /sys, /proc and /dev are found")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "no warnings and no progress on standard error")
+	complete(root, "source", source.Names())
+	complete(root, "format", strings.Split(formatNames(), ", "))
+	root.AddGroup(
+		&cobra.Group{ID: "measure", Title: "Measure:"},
+		&cobra.Group{ID: "host", Title: "Know the host:"},
+	)
+	root.AddCommand(a.runCommand(), a.doctorCommand())
+	return root
+}
+
+func complete(c *cobra.Command, flag string, values []string) {
+	// The flag is defined by the caller: the only error there is.
+	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func formatNames() string {
+	var names []string
+	for _, f := range output.Formats() {
+		names = append(names, string(f))
+	}
+	return strings.Join(names, ", ")
+}
+
+func tool() report.Tool {
+	t := report.Tool{Name: "energyprobe", Version: version, Commit: commit}
+	if t.Commit == "" {
+		if info, ok := debug.ReadBuildInfo(); ok {
+			for _, s := range info.Settings {
+				if s.Key == "vcs.revision" {
+					t.Commit = s.Value
+				}
+			}
+		}
+	}
+	return t
+}
+
+func versionText() string {
+	t := tool()
+	if t.Commit == "" {
+		return "energyprobe " + t.Version
+	}
+	return fmt.Sprintf("energyprobe %s (%.12s)", t.Version, t.Commit)
+}
+
+// write puts a result where the user wants it. A result is never lost: what
+// can't be written to its file goes to standard output, and what can't be
+// written there to standard error.
+func (a *app) write(v any) error {
+	format, err := output.ParseFormat(a.format)
+	if err != nil {
+		return err
+	}
+	if a.out != "" {
+		fileErr := output.ToFile(a.out, func(w io.Writer) error { return output.Write(w, format, v, output.Options{}) })
+		if fileErr == nil {
+			return nil
+		}
+		fmt.Fprintf(a.stderr, "energyprobe: the result could not be written to %s; here it is instead\n", a.out)
+		return errors.Join(fileErr, a.writeStdout(format, v))
+	}
+	return a.writeStdout(format, v)
+}
+
+func (a *app) writeStdout(format output.Format, v any) error {
+	err := output.Write(a.stdout, format, v, a.outputOptions())
+	if err == nil {
+		return nil
+	}
+	if err2 := output.Write(a.stderr, format, v, output.Options{}); err2 == nil {
+		return fmt.Errorf("write to standard output: %w (the result is on standard error)", err)
+	}
+	return fmt.Errorf("write to standard output: %w", err)
+}
+
+// outputOptions looks at the terminal, if there is one.
+func (a *app) outputOptions() output.Options {
+	f, ok := a.stdout.(*os.File)
+	if !ok {
+		return output.Environment(os.Getenv, false, 0)
+	}
+	width, tty := terminalWidth(f)
+	return output.Environment(os.Getenv, tty, width)
+}

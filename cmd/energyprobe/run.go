@@ -1,0 +1,209 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/energyprobe/energyprobe/internal/output"
+	"github.com/energyprobe/energyprobe/internal/priv"
+	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/session"
+	"github.com/energyprobe/energyprobe/internal/source"
+)
+
+// runFlags are the flags of run alone.
+type runFlags struct {
+	interval   time.Duration
+	crossCheck bool
+	perCore    bool
+	user       string
+	pid        int
+	cgroup     string
+	all        bool
+	duration   time.Duration
+	waitAll    bool
+	tdpW       float64
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:     "run [flags] -- COMMAND [ARG...]",
+		GroupID: "measure",
+		Short:   "Measure the energy of a command, a process, a cgroup or the machine",
+		Long: `Run a command and say what the machine's energy was while it ran: per domain,
+with uncertainty, beside processor time, hardware counters, memory, disks and
+network. The exit status is the command's: 125 when energyprobe itself failed,
+126 when the command is not executable, 127 when it was not found, 128+N when
+signal N ended it.`,
+		Example: `  energyprobe run -- python3 app.py
+  energyprobe run --format json -o result.json -- make -j8
+  energyprobe run --interval 100ms --format csv -- ./simulate
+  sudo energyprobe run --user $USER --cross-check -- ./app
+  energyprobe run --pid 4242 --duration 10s
+  energyprobe run --all --duration 1m`,
+		Args:                  cobra.ArbitraryArgs,
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.measure(cmd, f, args)
+		},
+	}
+	fl := c.Flags()
+	fl.SetInterspersed(false) // the command's own flags are its own, with or without --
+	fl.DurationVar(&f.interval, "interval", 0, "also give a time series, a sample every `D` (100us and up)")
+	fl.BoolVar(&f.crossCheck, "cross-check", false, "read every interface over the same window and compare them")
+	fl.BoolVar(&f.perCore, "per-core", false, "also the counters of single cores, where the processor has them (AMD)")
+	fl.StringVar(&f.user, "user", "", "run the command as `NAME` and measure as the present user")
+	fl.IntVar(&f.pid, "pid", 0, "measure while process `PID` runs")
+	fl.StringVar(&f.cgroup, "cgroup", "", "measure while cgroup `PATH` exists")
+	fl.BoolVar(&f.all, "all", false, "measure the whole machine")
+	fl.DurationVar(&f.duration, "duration", 0, "end after `D` (with --pid, --cgroup, --all)")
+	fl.BoolVar(&f.waitAll, "wait-all", false, "measure until the last process the command started has ended")
+	fl.Float64Var(&f.tdpW, "tdp", 0, "thermal design power of one socket in `WATTS`, for the models")
+	return c
+}
+
+// minInterval is the shortest interval of a time series: a tenth of the
+// counters' own refresh, below which samples repeat each other.
+const minInterval = 100 * time.Microsecond
+
+func (f runFlags) check(args []string) error {
+	targets := 0
+	for _, given := range []bool{len(args) > 0, f.pid != 0, f.cgroup != "", f.all} {
+		if given {
+			targets++
+		}
+	}
+	switch {
+	case targets == 0:
+		return errors.New("nothing to measure: give a command after --, or --pid, --cgroup or --all\nTry: energyprobe run -- COMMAND")
+	case targets > 1:
+		return errors.New("give one of: a command, --pid, --cgroup, --all")
+	case len(args) > 0 && args[0] == "":
+		return errors.New("the command is empty")
+	case f.duration < 0:
+		return fmt.Errorf("--duration %v: want a time above 0", f.duration)
+	case f.duration > 0 && len(args) > 0:
+		return errors.New("--duration goes with --pid, --cgroup and --all; to end a command after a time use: timeout 10s COMMAND")
+	case f.interval != 0 && f.interval < minInterval:
+		return fmt.Errorf("--interval %v: the shortest is %v; counters refresh about every 1ms", f.interval, minInterval)
+	case f.user != "" && len(args) == 0:
+		return errors.New("--user goes with a command")
+	case f.waitAll && len(args) == 0:
+		return errors.New("--wait-all goes with a command")
+	case f.pid < 0:
+		return fmt.Errorf("--pid %d: want a process number", f.pid)
+	case f.tdpW < 0:
+		return fmt.Errorf("--tdp %g: want watts above 0", f.tdpW)
+	}
+	return nil
+}
+
+func (a *app) measure(cmd *cobra.Command, f runFlags, args []string) error {
+	if err := f.check(args); err != nil {
+		return err
+	}
+	if _, err := source.ParseName(a.source); err != nil {
+		return err
+	}
+	if _, err := output.ParseFormat(a.format); err != nil {
+		return err
+	}
+	if a.out != "" {
+		// Better now than after an hour's run.
+		if err := output.CheckFile(a.out); err != nil {
+			return err
+		}
+	}
+	o := session.Options{
+		Root: a.hostRoot, Source: a.source, PerCore: f.perCore, Interval: f.interval, CrossCheck: f.crossCheck,
+		TDPW: f.tdpW, Tool: tool(), PID: f.pid, Cgroup: f.cgroup, Machine: f.all, Duration: f.duration, WaitAll: f.waitAll,
+	}
+	if len(args) > 0 {
+		c, err := command(f.user, args)
+		if err != nil {
+			return err
+		}
+		o.Command = c
+	}
+	signals := catchSignals()
+	defer signal.Stop(signals)
+	o.Signals = signals
+	r, err := session.Run(cmd.Context(), o)
+	if err != nil {
+		return err
+	}
+	if r.Command != nil {
+		a.status = commandStatus(r.Command)
+	}
+	a.hint(r)
+	return a.write(r)
+}
+
+// catchSignals takes the signals that would end this process before its
+// report. SIGPIPE is among them so that a closed standard output is an error
+// and not the end; the command gets the default back.
+func catchSignals() chan os.Signal {
+	ch := make(chan os.Signal, 16)
+	signal.Notify(ch, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGPIPE)
+	return ch
+}
+
+func command(user string, args []string) (*session.Command, error) {
+	c := &session.Command{Argv: args, PassInterrupt: func() bool { return !inForeground() }}
+	if user == "" {
+		return c, nil
+	}
+	u, err := priv.LookupUser(user)
+	if err != nil {
+		return nil, err
+	}
+	c.User = user
+	c.Credential = &syscall.Credential{Uid: u.UID, Gid: u.GID, Groups: u.Groups}
+	c.Env = userEnvironment(os.Environ(), u)
+	return c, nil
+}
+
+// userEnvironment is the environment with the variables that say who one is.
+func userEnvironment(env []string, u *priv.User) []string {
+	set := map[string]string{"HOME": u.Home, "SHELL": u.Shell, "USER": u.Name, "LOGNAME": u.Name}
+	var out []string
+	for _, kv := range env {
+		name, _, _ := strings.Cut(kv, "=")
+		if _, ours := set[name]; !ours {
+			out = append(out, kv)
+		}
+	}
+	for _, name := range []string{"HOME", "SHELL", "USER", "LOGNAME"} {
+		if set[name] != "" {
+			out = append(out, name+"="+set[name])
+		}
+	}
+	return out
+}
+
+func commandStatus(c *report.Command) int {
+	if c.ExitCode != nil {
+		return *c.ExitCode
+	}
+	return exitSignal + int(unix.SignalNum(c.Signal))
+}
+
+// hint repeats warnings on standard error when the result goes elsewhere: who
+// reads a file later has them in it, who watches the terminal sees them now.
+func (a *app) hint(r *report.Run) {
+	if a.quiet || a.out == "" && a.format == string(output.Table) {
+		return
+	}
+	for _, w := range r.Warnings {
+		fmt.Fprintf(a.stderr, "energyprobe: warning: %s; %s\n", w.Message, w.Advice)
+	}
+}

@@ -1,0 +1,271 @@
+package session
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/model"
+	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/msr"
+)
+
+// report puts together what the window brought.
+func (s *session) report() *report.Run {
+	t := s.tracks[0]
+	r := &report.Run{
+		Schema: report.RunSchema, RunID: newRunID(), StartedAt: s.startedAt, DurationS: s.duration(),
+		Window: report.Window{StartNS: int64(s.start), EndNS: int64(s.end)},
+		Tool:   s.Tool, Host: HostReport(s.Root, s.topo), Metrics: map[string]report.Metric{},
+		Attribution: report.Attribution{Method: "none", Reason: "the joules are those of the whole machine during the window"},
+		Models:      map[string]report.Model{},
+	}
+	r.Host.TDP = TDPReport(s.match, s.modelErr)
+	r.Source = s.sourceReport()
+	s.target.describe(r)
+	s.putMetrics(r)
+	results := s.runModels(r)
+	if s.measured() {
+		s.checkFiltering()
+		r.Domains = s.domains(t)
+		r.Total = report.Total(r.Domains, r.DurationS)
+		s.warnDomains(r.Domains, t)
+		s.compareModels(r, results)
+		if s.CrossCheck {
+			r.CrossCheck = s.crossCheck()
+			s.warnNoCrossCheck()
+		}
+	} else {
+		r.Total = s.estimate(results)
+		r.Domains = s.estimates(t, r.Total)
+		s.putModels(r, results, nil)
+		s.warn("estimated", "nothing could be measured here: the joules are a model's estimate with a wide range", "energyprobe doctor says what is missing and how to get it")
+	}
+	s.derive(r)
+	s.putOverhead(r)
+	r.Samples = s.sampler.series
+	s.warnTarget()
+	r.Warnings = append(r.Warnings, s.warnings...)
+	return r
+}
+
+func newRunID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails on Linux, by its documentation
+	return hex.EncodeToString(b[:])
+}
+
+func (s *session) sourceReport() report.Source {
+	out := report.Source{Name: s.tracks[0].Source.Name(), Quality: energy.Measured, Refused: []report.Refusal{}}
+	if !s.measured() {
+		out.Quality = energy.Estimated
+	}
+	if f := s.tracks[0].Refresh(); s.measured() && f.N > 0 {
+		mean := f.Mean.Seconds()
+		out.UpdateIntervalS = &mean
+	}
+	for _, r := range s.refused {
+		out.Refused = append(out.Refused, report.Refusal{Name: r.Name, Kind: r.KindName(), Reason: r.Reason, Remedy: r.Remedy})
+	}
+	return out
+}
+
+// putMetrics takes over every metric of the catalogue.
+func (s *session) putMetrics(r *report.Run) {
+	for _, m := range s.metrics {
+		r.Metrics[m.Name] = reportMetric(m)
+	}
+	for _, d := range energy.Catalogue() {
+		if _, ok := r.Metrics[d.Name]; !ok {
+			r.Metrics[d.Name] = reportMetric(energy.UnknownMetric(d.Name, "", "not part of this measurement"))
+		}
+	}
+}
+
+func reportMetric(m energy.Metric) report.Metric {
+	return report.Metric{Value: m.Value, Unit: m.Unit, Source: m.Source, Scope: m.Scope, Quality: m.Quality, Reason: m.Reason}
+}
+
+// derive puts energy against work.
+func (s *session) derive(r *report.Run) {
+	d := r.DurationS
+	set := func(name string, v float64, known bool, reason string) {
+		if !known {
+			r.Metrics[name] = reportMetric(energy.UnknownMetric(name, r.Source.Name, reason))
+			return
+		}
+		m := energy.KnownMetric(name, v, r.Source.Name)
+		m.Quality, m.Scope = r.Source.Quality, energy.ScopeMachine
+		r.Metrics[name] = reportMetric(m)
+	}
+	per := func(name, divisor string) {
+		v := r.Metrics[divisor].Value
+		switch {
+		case r.Total.EnergyJ == nil:
+			set(name, 0, false, "the energy is not known: "+r.Total.Reason)
+		case v == nil:
+			set(name, 0, false, divisor+" is not known: "+r.Metrics[divisor].Reason)
+		case *v == 0:
+			set(name, 0, false, divisor+" is 0")
+		default:
+			set(name, *r.Total.EnergyJ / *v, true, "")
+		}
+	}
+	per("energy.per_instruction", "cpu.instructions")
+	per("energy.per_cycle", "cpu.cycles")
+	per("energy.per_cpu_second", "cpu.time")
+	if e := r.Total.EnergyJ; e != nil {
+		set("energy.delay_product", *e*d, true, "")
+		set("energy.delay2_product", *e*d*d, true, "")
+	} else {
+		set("energy.delay_product", 0, false, "the energy is not known: "+r.Total.Reason)
+		set("energy.delay2_product", 0, false, "the energy is not known: "+r.Total.Reason)
+	}
+}
+
+// busy returns the CPU seconds used on the machine and by the target; what is
+// not known is 0.
+func busy(r *report.Run) (machine, target float64) {
+	for _, name := range []string{"user", "system", "irq", "softirq"} {
+		if v := r.Metrics["machine.cpu."+name].Value; v != nil {
+			machine += *v
+		}
+	}
+	for _, name := range []string{"cpu.time", "cpu.task_clock", "cgroup.cpu.time"} {
+		if v := r.Metrics[name].Value; v != nil && r.Metrics[name].Scope != energy.ScopeMachine {
+			target = *v
+			break
+		}
+	}
+	return machine, target
+}
+
+func (s *session) runModels(r *report.Run) []model.Result {
+	if s.modelErr != nil {
+		return nil
+	}
+	machine, target := busy(r)
+	results, err := model.Estimate(model.Window{Host: s.modelHost(), DurationS: r.DurationS, MachineCPUS: machine, CommandCPUS: target})
+	if err != nil {
+		s.warn("models_failed", "the power models could not be applied: "+err.Error(), "give the processor's power with --tdp WATTS")
+	}
+	return results
+}
+
+// estimate is the principal model's energy.
+func (s *session) estimate(results []model.Result) report.Energy {
+	if len(results) == 0 {
+		return report.Energy{Reason: "no model applies to this machine"}
+	}
+	e := results[0]
+	out := report.Energy{EnergyJ: &e.EnergyJ, LowJ: &e.LowJ, HighJ: &e.HighJ}
+	if d := s.duration(); d > 0 {
+		w := e.EnergyJ / d
+		out.PowerW = &w
+	}
+	return out
+}
+
+// compareModels sets the models against the packages: that is what they
+// model.
+func (s *session) compareModels(r *report.Run, results []model.Result) {
+	var packages float64
+	for _, d := range r.Domains {
+		if d.Kind != energy.Package.String() || d.Parent != "" {
+			continue
+		}
+		if d.EnergyJ == nil {
+			s.putModels(r, results, nil)
+			return
+		}
+		packages += *d.EnergyJ
+	}
+	if packages > 0 {
+		s.putModels(r, results, &packages)
+	} else {
+		s.putModels(r, results, nil)
+	}
+}
+
+func (s *session) putModels(r *report.Run, results []model.Result, packages *float64) {
+	for _, m := range results {
+		out := report.Model{EnergyJ: &m.EnergyJ, LowJ: &m.LowJ, HighJ: &m.HighJ, Description: m.Description}
+		if packages != nil && m.Name != wallModel {
+			pct := 100 * (m.EnergyJ - *packages) / *packages
+			out.ErrorPctVsMeasured = &pct
+		}
+		r.Models[m.Name] = out
+	}
+}
+
+// putOverhead says what measuring cost. The joules are the tool's part, by
+// CPU time, of the energy used while it worked inside the window.
+func (s *session) putOverhead(r *report.Run) {
+	o := report.Overhead{CPUS: (ownCPU() - s.CPUBefore).Seconds(), WindowCPUS: s.toolCPUInside.Seconds(), Samples: s.sampler.samples, Missed: s.sampler.missed}
+	machine, _ := busy(r)
+	if machine = max(machine, o.WindowCPUS); r.Total.EnergyJ != nil && machine > 0 {
+		j := *r.Total.EnergyJ * min(1, o.WindowCPUS/machine)
+		o.EnergyJ = &j
+	}
+	if s.sampler.series != nil {
+		late, ok := s.sampler.lateness.quantile(0.99)
+		v := late.Seconds()
+		if ok {
+			o.LatenessP99S = &v
+		}
+		if o.Missed > 0 {
+			s.warn("samples_missed", fmt.Sprintf("%d samples came a whole interval late or more and are missing from the series; the energy is complete", o.Missed), fmt.Sprintf("use a longer --interval than %v, or leave a processor idle", s.Interval))
+		}
+	}
+	r.Overhead = o
+	if s.sampler.failed != nil {
+		s.warn("read_failed", "the counters could not be read for a part of the window: "+s.sampler.failed.Error(), "see energyprobe doctor")
+	}
+}
+
+// checkFiltering widens the uncertainty where the processor adds noise to its
+// counters.
+func (s *session) checkFiltering() {
+	on, known, detail := filtering(s)
+	switch {
+	case known && on:
+		s.filtered = true
+		s.warn("energy_filtering", "the processor filters its energy counters ("+detail+"): readings can be off by as much as a half", "disable SGX in the firmware's settings to have exact counters")
+	case !known && on:
+		s.warn("energy_filtering", "the processor may filter its energy counters ("+detail+")", "sudo energyprobe doctor tells for certain")
+	}
+}
+
+func filtering(s *session) (on, known bool, detail string) {
+	for _, o := range s.opened {
+		if m, ok := o.Source.(*msr.Source); ok {
+			return m.FilteringEnabled()
+		}
+	}
+	return msr.FilteringHint(s.topo.Identity)
+}
+
+func (s *session) warnNoCrossCheck() {
+	if len(s.tracks) == 1 {
+		s.warn("no_cross_check", "there is no second interface to compare with", "energyprobe doctor says why")
+	}
+}
+
+func (s *session) warnTarget() {
+	if c, ok := s.target.(interface{ multiplexed() (float64, bool) }); ok {
+		if part, is := c.multiplexed(); is {
+			s.warn("multiplexed", fmt.Sprintf("hardware counters were shared: some counted for %.0f %% of the time and are extended to all of it", 100*part), "close other users of the counters (perf, the NMI watchdog: sysctl kernel.nmi_watchdog=0)")
+		}
+	}
+	if virt := s.topo.Virt; s.measured() && virt.IsVM() {
+		s.warn("virtual_machine", "this is a virtual machine ("+virt.Kind+"): its counters may be made up by the hypervisor", "measure on the host to be sure")
+	}
+}
+
+
+
+
+// wallModel models power at the wall plug: no error of it against a package
+// means anything.
+const wallModel = "ccf"

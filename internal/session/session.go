@@ -1,0 +1,295 @@
+// Package session makes one measurement, from opening the counters to the
+// report. It owns the process that is measured, the thread that reads the
+// counters, and the order in which things happen:
+//
+//	open sources, counters and the sampler of the host
+//	bring the command to the gate and arm its counters on it
+//	watch the energy counters until they show their edges
+//	open the gate ............................................ the window
+//	read when a reading is due: against wraps, and for samples   opens
+//	the command ends ......................................... and closes
+//	watch the energy counters again
+//	put the report together
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/host"
+	"github.com/energyprobe/energyprobe/internal/model"
+	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/source"
+	"github.com/energyprobe/energyprobe/internal/topology"
+)
+
+// Options says what to measure and how.
+type Options struct {
+	Root       string // prefixes /sys, /proc and /dev; "" is the live host
+	Source     string // a name of source.Names
+	PerCore    bool   // also the counters of single cores
+	Interval   time.Duration
+	CrossCheck bool
+	TDPW       float64 // the user's own word on the socket's power, 0 for none
+	Tool       report.Tool
+	// CPUBefore is the CPU time of this process that an earlier report has
+	// stated already.
+	CPUBefore time.Duration
+
+	// Exactly one of these says what is measured.
+	Command *Command
+	PID     int
+	Cgroup  string
+	Machine bool
+
+	Duration time.Duration // ends the window of a pid, cgroup or machine; 0 means never
+	WaitAll  bool          // a command's window ends with its last descendant
+	// Signals are passed on to the command; for other targets they end the
+	// window. The session reads from it until the report is made.
+	Signals <-chan os.Signal
+	// Started is called once the window is open.
+	Started func()
+}
+
+// Run measures and returns the report. An error means that there is none:
+// the command could not be started, or the options make no sense. When ctx
+// ends, so does the window; a command is sent SIGTERM.
+func Run(ctx context.Context, o Options) (*report.Run, error) {
+	s := &session{Options: o}
+	defer s.close()
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	if err := s.measure(ctx); err != nil {
+		return nil, err
+	}
+	return s.report(), nil
+}
+
+// session is one measurement on its way.
+type session struct {
+	Options
+	topo     *topology.Topology
+	match    model.Match // what processor this is, for models and TDP
+	modelErr error
+	machine  *model.Machine
+
+	tracks  []*energy.Track  // the source in use, then those to compare with
+	opened  []*source.Opened // likewise; nil for the model
+	refused []*energy.Refusal
+	target  target
+	host    *host.Sampler
+	sampler *sampler
+
+	start, end    energy.Instant
+	startedAt     time.Time
+	toolCPUInside time.Duration // this program's CPU time within the window
+	filtered      bool          // the processor adds noise to its counters
+	warnings      []report.Warning
+	metrics       []energy.Metric
+}
+
+// measured reports whether the source in use reads a counter.
+func (s *session) measured() bool { return s.opened[0] != nil }
+
+func (s *session) open() error {
+	topo, err := topology.Read(s.Root)
+	if err != nil {
+		return fmt.Errorf("read the processors of this host: %w", err)
+	}
+	s.topo = topo
+	if err := s.openSources(); err != nil {
+		return err
+	}
+	s.identify()
+	if err := s.openModel(); err != nil {
+		return err
+	}
+	if s.target, err = s.newTarget(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// openSources opens the source asked for, or the best there is.
+func (s *session) openSources() error {
+	h := source.Host{Root: s.Root, Topo: s.topo, PerCore: s.PerCore}
+	switch s.Source {
+	case source.Model:
+		return nil
+	case source.Auto, "":
+		o, refused := h.Best()
+		s.refused = refused
+		if o == nil {
+			return nil
+		}
+		s.use(o)
+	default:
+		o, err := h.Open(s.Source)
+		if err != nil {
+			// The user wants this source and no other: nothing to fall back on.
+			return fmt.Errorf("source %s: %w", s.Source, err)
+		}
+		s.use(o)
+	}
+	if s.CrossCheck {
+		others, refused := h.Others(s.tracks[0].Source.Name())
+		s.refused = append(s.refused, refused...)
+		for _, o := range others {
+			s.use(o)
+		}
+	}
+	return nil
+}
+
+func (s *session) use(o *source.Opened) {
+	s.tracks = append(s.tracks, energy.NewTrack(o.Source))
+	s.opened = append(s.opened, o)
+	for _, w := range o.Warnings {
+		s.warn(w.Code, w.Message, w.Advice)
+	}
+	for _, r := range o.MissingZones {
+		s.warn("zone_missing", o.Name()+": "+r.Name+": "+r.Reason, r.Remedy)
+	}
+}
+
+// openModel opens the model as the source where no counter is. An unknown
+// processor leaves the session without a source; the report then says so.
+func (s *session) openModel() error {
+	if len(s.tracks) > 0 {
+		return nil
+	}
+	if s.modelErr != nil {
+		return fmt.Errorf("no counter can be read and no model applies: %w", s.modelErr)
+	}
+	src, err := model.Open(s.Root, s.machine, s.socketsByCPU())
+	if err != nil {
+		return fmt.Errorf("estimate: %w", err)
+	}
+	s.tracks, s.opened = []*energy.Track{energy.NewTrack(src)}, []*source.Opened{nil}
+	return nil
+}
+
+// socketsByCPU returns each logical CPU's socket, -1 for those offline.
+func (s *session) socketsByCPU() []int {
+	if len(s.topo.Sockets()) < 2 || s.topo.Virt.IsVM() {
+		return nil // one zone: of a guest's sockets nobody knows what they are
+	}
+	var out []int
+	for _, c := range s.topo.CPUs {
+		for len(out) <= c.ID {
+			out = append(out, -1)
+		}
+		if c.Online {
+			out[c.ID] = c.Socket
+		}
+	}
+	return out
+}
+
+// hunts are bounded: a counter that stands still must not hold up a command.
+const (
+	approachLimit = 9 * time.Millisecond
+	departLimit   = 9 * time.Millisecond
+	// shortWindow is where the power after the window is worth another update
+	// interval of watching.
+	shortWindow = 500 * time.Millisecond
+)
+
+// measure opens the window, waits for its end and closes it.
+func (s *session) measure(ctx context.Context) error {
+	s.host = host.New(s.Root, s.target.hostTarget())
+	if err := s.host.Start(); err != nil {
+		for _, r := range energy.Refusals("host", err) {
+			s.warn("metrics_missing", r.Name+": "+r.Reason, r.Remedy)
+		}
+	}
+	s.sampler = newSampler(s)
+	if err := s.approach(); err != nil {
+		return err
+	}
+	inside := ownCPU()
+	var err error
+	s.startedAt = time.Now()
+	if s.start, err = s.target.open(); err != nil {
+		return err
+	}
+	s.sampler.run(s.start)
+	if s.Started != nil {
+		s.Started()
+	}
+	s.end = s.target.wait(ctx, s)
+	s.sampler.stop()
+	s.depart()
+	s.toolCPUInside = ownCPU() - inside
+	s.metrics = append(s.target.metrics(), s.host.Stop(s.end.Sub(s.start))...)
+	return nil
+}
+
+// approach takes the readings from which the window starts.
+func (s *session) approach() error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	s.suspended()
+	if !s.measured() {
+		return s.tracks[0].Read()
+	}
+	if err := energy.Approach(s.tracks, approachLimit); err != nil {
+		return fmt.Errorf("read the counters: %w", err)
+	}
+	return nil
+}
+
+func (s *session) depart() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	s.suspended()
+	var err error
+	if s.measured() {
+		err = energy.Depart(s.tracks, s.end.Sub(s.start) < shortWindow, departLimit)
+	} else {
+		err = s.tracks[0].Read()
+	}
+	if err != nil {
+		s.warn("read_failed", "the counters could not be read at the end: "+err.Error(), "run again; if it stays, see energyprobe doctor")
+	}
+}
+
+// suspended tells the meters how long the machine has slept.
+func (s *session) suspended() {
+	slept := energy.Slept()
+	for _, t := range s.tracks {
+		t.Meter.Suspended(slept)
+	}
+}
+
+func (s *session) warn(code, message, advice string) {
+	for _, w := range s.warnings {
+		if w.Code == code && w.Message == message {
+			return
+		}
+	}
+	s.warnings = append(s.warnings, report.Warning{Code: code, Message: message, Advice: advice})
+}
+
+func (s *session) close() {
+	if s.sampler != nil {
+		s.sampler.stop()
+	}
+	if s.target != nil {
+		s.target.close()
+	}
+	if s.host != nil {
+		s.host.Stop(time.Nanosecond)
+	}
+	var errs []error
+	for _, t := range s.tracks {
+		errs = append(errs, t.Source.Close())
+	}
+	_ = errors.Join(errs...) // the files were only read
+}
