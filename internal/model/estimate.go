@@ -82,14 +82,15 @@ func (w Window) principal(m *Machine) Result {
 // that of the TDP alone: the formula's own error is in the assumptions.
 func (w Window) published(f Formula, u float64) Result {
 	tdp, n := w.CPU.TDP, float64(w.Sockets)
+	note := fmt.Sprintf("TDP %s W per socket", tdp)
 	whole := !f.PerShare && w.Virtual
 	if f.PerShare && w.Virtual {
 		tdp, n = w.CPU.PerThread, float64(w.CPUs)
+		note = fmt.Sprintf("TDP %s W per vCPU", tdp)
 	}
-	note := fmt.Sprintf("TDP %s W per socket", w.CPU.TDP)
-	if (f.Name == "codecarbon-cubic" || f.Name == "codecarbon-constant") && w.CPU.Step == BySegment {
-		// It does not know this processor either, and has its own fallback.
-		tdp, n = Exactly(CodeCarbonUnknown(w.CPUs)), 1
+	if f.ByName && (w.CPU.Step == ByModel || w.CPU.Step == BySegment) {
+		// Its authors' tool knows parts by name only, and has a fallback.
+		tdp, n, whole = Exactly(CodeCarbonUnknown(w.CPUs)), 1, false
 		note = fmt.Sprintf("4 W for each of %d threads, as CodeCarbon takes for a processor it does not know", w.CPUs)
 	}
 	joules := func(u float64) Range {

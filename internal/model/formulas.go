@@ -10,7 +10,10 @@ type Formula struct {
 	Watts func(tdpW, u float64) float64
 	// PerShare: a guest is charged vCPUs/threads of the socket. The others
 	// charge the whole socket as they were published.
-	PerShare    bool
+	PerShare bool
+	// ByName: the TDP is looked up by brand string alone; where that names no
+	// part, CodeCarbonUnknown stands in.
+	ByName      bool
 	Description string
 	Known       string // its error, as far as it is known
 }
@@ -24,12 +27,12 @@ const (
 // Formulas returns the published models, in the order results show them.
 func Formulas() []Formula {
 	return []Formula{
-		{NaiveName, TDPLinear, false, "TDP x utilisation of the whole socket: the baseline, 17 to 26 times too high for a guest", "wMAPE 22-51 % against RAPL on four bare-metal hosts"},
-		{"teads", Teads, true, "TDP x the curve 0.12, 0.32, 0.75, 1.02 at 0, 10, 50, 100 % load, share of vCPUs", "wMAPE 13-101 % against RAPL on four bare-metal hosts"},
-		{"codecarbon-cubic", CodeCarbonCubic, false, "TDP x (0.1 + 0.9 u^3) of the whole socket", "wMAPE 38-55 % against RAPL on four bare-metal hosts"},
-		{"codecarbon-constant", CodeCarbonConstant, false, "half the TDP of the whole socket, whatever the load", "its authors' fallback; no error is published"},
-		{"fan", Fan, true, "idle + (full - idle)(2u - u^1.4), with 0.12 and 1.02 TDP, share of vCPUs", "9.9 % median on 619 SPECpower systems whose idle and full power are known"},
-		{"boavizta-form", BoaviztaForm, true, "a ln(u + c) + d, through the Teads points, share of vCPUs", "that of the points it goes through"},
+		{NaiveName, TDPLinear, false, false, "TDP x utilisation of the whole socket: the baseline; for a guest many times too high", "wMAPE 22-51 % against RAPL on four bare-metal hosts"},
+		{"teads", Teads, true, false, "TDP x the curve 0.12, 0.32, 0.75, 1.02 at 0, 10, 50, 100 % load, share of vCPUs", "wMAPE 13-101 % against RAPL on four bare-metal hosts"},
+		{"codecarbon-cubic", CodeCarbonCubic, false, true, "TDP x (0.1 + 0.9 u^3) of the whole socket", "wMAPE 38-55 % against RAPL on four bare-metal hosts"},
+		{"codecarbon-constant", CodeCarbonConstant, false, true, "half the TDP of the whole socket, whatever the load", "its authors' fallback; no error is published"},
+		{"fan", Fan, true, false, "idle + (full - idle)(2u - u^1.4), with 0.12 and 1.02 TDP, share of vCPUs", "9.9 % median on 619 SPECpower systems whose idle and full power are known"},
+		{"boavizta-form", BoaviztaForm, true, false, "a ln(u + c) + d, through the Teads points, share of vCPUs", "that of the points it goes through"},
 	}
 }
 

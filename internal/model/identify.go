@@ -56,6 +56,8 @@ type Match struct {
 	Candidates []CPU
 	// Server is false for desktop and laptop parts.
 	Server bool
+	// threads spans the threads of a socket over the candidates.
+	threads Range
 	// Notes say what a reader should know of this identification.
 	Notes []string
 }
@@ -140,16 +142,11 @@ func checkGiven(id Identity, given Given) error {
 	return nil
 }
 
-// state replaces the table's watts by stated ones; the part stays.
+// state replaces the table's watts by stated ones; the part stays, and
+// with it what is uncertain about its threads.
 func (m *Match) state(step Step, tdpW float64, c Confidence) {
-	// The number of threads may be uncertain still: keep its spread.
-	threads := Range{Low: m.TDP.High / m.PerThread.High, Nominal: m.TDP.Nominal / m.PerThread.Nominal, High: m.TDP.Low / m.PerThread.Low}
-	if m.Threads > 0 {
-		threads = Exactly(float64(m.Threads))
-	}
-	n := threads.Nominal
 	m.Step, m.Confidence, m.TDP = step, c, Exactly(tdpW)
-	m.PerThread = Range{tdpW / max(threads.High, n), tdpW / n, tdpW / min(threads.Low, n)}
+	m.PerThread = Range{tdpW / m.threads.High, tdpW / m.threads.Nominal, tdpW / m.threads.Low}
 }
 
 func (t *Table) byExactName(b brand) (Match, bool) {
@@ -183,7 +180,8 @@ func (t *Table) byFamily(id Identity, b brand) (Match, bool) {
 		}
 	} else if id.Threads > 0 {
 		perSocket := id.Threads / max(id.Sockets, 1)
-		rows = narrow(rows, func(c *CPU) bool { return c.Threads == perSocket || c.Cores == perSocket })
+		smt := id.Threads > id.Cores && id.Cores > 0
+		rows = narrow(rows, func(c *CPU) bool { return c.Threads == perSocket || !smt && c.Cores == perSocket })
 	}
 	if b.masked && b.clockGHz > 0 {
 		rows = narrow(rows, func(c *CPU) bool { return math.Abs(c.BaseGHz-b.clockGHz) < 0.05 })
@@ -255,17 +253,17 @@ func hasWords(all, some []string) bool {
 // of the nominal values, which no single odd part can pull away.
 func matchOf(step Step, name string, rows []CPU, hidden bool) Match {
 	m := Match{Step: step, Name: name, Candidates: rows, Cores: rows[0].Cores, Threads: rows[0].Threads, Confidence: VendorData, Server: rows[0].Server()}
-	tdp, perThread := make([]Range, len(rows)), make([]Range, len(rows))
+	tdp, perThread, threads := make([]Range, len(rows)), make([]Range, len(rows)), make([]Range, len(rows))
 	for i := range rows {
 		c := &rows[i]
 		tdp[i] = c.TDP
-		n := float64(c.Threads)
-		perThread[i] = c.TDP.Times(1 / n)
+		threads[i] = Exactly(float64(c.Threads))
 		if hidden && c.MIDR == 0 {
 			// It is not known whether this guest's vCPU is a thread or, as
 			// some providers sell them, a whole core.
-			perThread[i].Low = min(perThread[i].Low, c.TDP.Low/float64(2*c.Cores))
+			threads[i].High = max(threads[i].High, float64(2*c.Cores))
 		}
+		perThread[i] = Range{c.TDP.Low / threads[i].High, c.TDP.Nominal / threads[i].Nominal, c.TDP.High / threads[i].Low}
 		if c.Threads != m.Threads {
 			m.Threads = 0
 		}
@@ -279,7 +277,7 @@ func matchOf(step Step, name string, rows []CPU, hidden bool) Match {
 	if len(rows) > 1 && m.Confidence == VendorData {
 		m.Confidence = DerivedData // each is known, but not which it is
 	}
-	m.TDP, m.PerThread = span(tdp), span(perThread)
+	m.TDP, m.PerThread, m.threads = span(tdp), span(perThread), span(threads)
 	return m
 }
 

@@ -1,7 +1,6 @@
 package model
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -21,15 +20,8 @@ type brand struct {
 	masked bool
 }
 
-var (
-	clockPattern = regexp.MustCompile(`@\s*([0-9]+(?:\.[0-9]+)?)\s*([gm])hz`)
-	marks        = strings.NewReplacer("(r)", " ", "(tm)", " ", "®", " ", "™", " ", "(c)", " ", "_", " ")
-	inParens     = regexp.MustCompile(`\([^()]*\)`)
-	coreCount    = regexp.MustCompile(`^(?:[0-9]+|dual|quad|six|eight|twelve|sixteen)-core$`)
-	ordinal      = regexp.MustCompile(`^[0-9]{1,2}(?:st|nd|rd|th)$`)
-	// xeonVersion finds "e5-2686v4", which people write for "e5-2686 v4".
-	xeonVersion = regexp.MustCompile(`^(e[357]-[0-9]{4}[a-z]?)(v[0-9])$`)
-)
+// marks are what makers decorate their names with.
+var marks = strings.NewReplacer("(r)", " ", "(tm)", " ", "®", " ", "™", " ", "(c)", " ", "_", " ")
 
 // fillers are words of brand strings that tell no two parts apart.
 var fillers = map[string]bool{
@@ -42,27 +34,19 @@ var fillers = map[string]bool{
 func parseName(s string) brand {
 	var b brand
 	s = marks.Replace(strings.ToLower(s))
-	if m := clockPattern.FindStringSubmatchIndex(s); m != nil {
-		b.clockGHz, _ = strconv.ParseFloat(s[m[2]:m[3]], 64) // the pattern has digits only
-		if s[m[4]:m[5]] == "m" {
-			b.clockGHz /= 1000
-		}
-		if b.clockGHz > 20 {
-			b.clockGHz = 0
-		}
-		s = s[:m[0]] + " " + s[m[1]:]
-	}
+	s, b.clockGHz = cutClock(s)
 	// "AMD Ryzen 7 5850U with Radeon Graphics", "EPYC Processor (with IBPB)".
-	s = inParens.ReplaceAllString(s, " ")
+	s = cutParens(s)
 	s, _, _ = strings.Cut(s, " with ")
 	emulated := strings.Contains(s, "qemu") || strings.Contains(s, "kvm")
 	var kept []string
 	for _, w := range strings.Fields(s) {
-		if fillers[w] || coreCount.MatchString(w) || ordinal.MatchString(w) {
+		if fillers[w] || countsCores(w) || ordinal(w) {
 			continue
 		}
-		if m := xeonVersion.FindStringSubmatch(w); m != nil {
-			kept = append(kept, m[1], m[2])
+		// People write "e5-2686v4" for "e5-2686 v4".
+		if n := len(w) - 2; n > 6 && w[0] == 'e' && w[2] == '-' && w[n] == 'v' && isDigit(w[n+1]) {
+			kept = append(kept, w[:n], w[n:])
 			continue
 		}
 		kept = append(kept, w)
@@ -82,6 +66,70 @@ func parseName(s string) brand {
 		b.masked = true // neither names a part that is sold
 	}
 	return b
+}
+
+// cutClock takes the "@ 3.00ghz" out of a brand string.
+func cutClock(s string) (rest string, ghz float64) {
+	at := strings.IndexByte(s, '@')
+	if at < 0 {
+		return s, 0
+	}
+	tail := strings.TrimLeft(s[at+1:], " ")
+	n := 0
+	for n < len(tail) && (isDigit(tail[n]) || tail[n] == '.') {
+		n++
+	}
+	v, err := strconv.ParseFloat(tail[:n], 64)
+	unit := strings.TrimLeft(tail[n:], " ")
+	if err != nil || len(unit) < 3 || unit[1:3] != "hz" || unit[0] != 'g' && unit[0] != 'm' {
+		return s, 0
+	}
+	if unit[0] == 'm' {
+		v /= 1000
+	}
+	if v > 20 {
+		v = 0 // no processor's clock
+	}
+	return s[:at] + " " + unit[3:], v
+}
+
+// cutParens takes out what stands in parentheses; an open one without its
+// partner stays.
+func cutParens(s string) string {
+	for {
+		open := strings.LastIndexByte(s, '(')
+		if open < 0 {
+			return s
+		}
+		n := strings.IndexByte(s[open:], ')')
+		if n < 0 {
+			return s
+		}
+		s = s[:open] + " " + s[open+n+1:]
+	}
+}
+
+// countsCores finds "64-core" and "six-core".
+func countsCores(w string) bool {
+	n, ok := strings.CutSuffix(w, "-core")
+	return ok && n != "" && (allDigits(n) || !strings.ContainsAny(n, "0123456789"))
+}
+
+// ordinal finds the "12th" of "12th Gen".
+func ordinal(w string) bool {
+	n := len(w) - 2
+	return n >= 1 && n <= 2 && allDigits(w[:n]) && (w[n:] == "th" || w[n:] == "st" || w[n:] == "nd" || w[n:] == "rd")
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func allDigits(s string) bool {
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // serverName reports whether a name belongs to a server family.

@@ -1,13 +1,13 @@
 package model
 
 // The segments: watts per thread at TDP of parts made for one purpose. The
-// bounds hold at least nine in ten rows of the table; a test keeps them so.
+// two bounds each hold at least nine in ten rows of the table; a test keeps them so.
 var (
-	serverX86 = segmentPower{"x86 servers", Range{1.3, 3, 6.5}, Range{100, 205, 400}}
-	serverArm = segmentPower{"Arm servers", Range{0.9, 1.9, 3.2}, Range{60, 150, 350}}
-	client    = segmentPower{"desktop and laptop processors", Range{1.2, 4.5, 15}, Range{10, 45, 150}}
+	serverX86 = segmentPower{"x86 servers", Range{1.5, 4, 10}, Range{85, 185, 400}}
+	serverArm = segmentPower{"Arm servers", Range{0.9, 1.9, 3.2}, Range{60, 180, 350}}
+	client    = segmentPower{"desktop and laptop processors", Range{1.2, 5, 16}, Range{12, 65, 180}}
 	smallArm  = segmentPower{"Arm boards", Range{0.4, 1.5, 3}, Range{2, 6, 15}}
-	unknown   = segmentPower{"processors of any kind", Range{0.9, 3, 15}, Range{10, 95, 400}}
+	unknown   = segmentPower{"processors of any kind", Range{0.9, 4, 16}, Range{12, 125, 400}}
 )
 
 type segmentPower struct {
@@ -29,7 +29,11 @@ func segment(id Identity, b brand) Match {
 		m.Threads = max(id.Threads/max(id.Sockets, 1), 1)
 		m.Cores = max(id.Cores/max(id.Sockets, 1), 0)
 		m.TDP = s.perThread.Times(float64(m.Threads))
+		m.threads = Exactly(float64(m.Threads))
+		return m
 	}
+	n := s.tdp.Nominal / s.perThread.Nominal
+	m.threads = Range{n / 2, n, n * 2}
 	return m
 }
 

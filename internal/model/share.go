@@ -133,7 +133,7 @@ func (b *Band) add(u float64, w Range) {
 // assume lists what guests and bare metal take for granted alike.
 func assume(h Host, idle, full Range) []string {
 	return append([]string{
-		"processor: " + h.CPU.Source(),
+		"TDP: " + h.CPU.Source(),
 		fmt.Sprintf("idle power is %s of TDP; with all threads busy %s of TDP, turbo and power limits included", idle, full),
 		"the processor's package alone: memory, disks, fans and power supplies are not in it",
 	}, h.CPU.Notes...)
