@@ -1,0 +1,57 @@
+# What the project needs it installs itself: Debian packages as root, Go
+# modules through the proxy.
+GO      ?= go
+COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+VERSION ?= devel
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+
+.PHONY: build test check unit cross lab soak bench generate deps clean help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## the binary for this machine: ./energyprobe
+	$(BUILD) -o energyprobe ./cmd/energyprobe
+
+deps: ## install what tests and lab need (Debian, root)
+	@testdata/lab/deps
+
+test: deps check cross unit ## everything that CI runs: checks, builds, tests, the lab
+
+check: ## formatting, vet, generated files
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'make check: run gofmt -w on these'; exit 1; }
+	$(GO) mod verify >/dev/null
+	$(GO) mod tidy -diff
+	$(GO) vet ./...
+	GOARCH=arm64 $(GO) vet ./...
+	$(GO) run ./internal/energy/gen -check
+	$(GO) run ./internal/testutil/hostgen -check
+	perfevent/gate/image/build.sh --check
+
+unit: ## all tests, with the race detector; the lab boots both kernels
+	CI_LAB=1 $(GO) test -race -timeout 35m ./...
+
+cross: ## static binaries for both architectures, the foreign one started
+	@mkdir -p bin
+	GOOS=linux GOARCH=amd64 $(BUILD) -o bin/energyprobe-amd64 ./cmd/energyprobe
+	GOOS=linux GOARCH=arm64 $(BUILD) -o bin/energyprobe-arm64 ./cmd/energyprobe
+	@! readelf -d bin/energyprobe-amd64 bin/energyprobe-arm64 | grep NEEDED
+	@testdata/foreign.sh
+
+lab: ## a command in the virtual RAPL lab: make lab ARGS='--machine epyc -- perf stat ...'
+	@testdata/lab/lab $(ARGS)
+
+soak: ## slow: fuzzing, long lab runs
+	$(GO) run ./testdata/fuzz 30s
+
+bench: ## the benchmarks of reading, sampling and starting
+	$(GO) test -run '^$$' -bench . -benchmem ./rapl ./perfevent/... ./msr ./internal/session
+
+generate: ## rebuild what is generated and committed
+	$(GO) run ./internal/energy/gen
+	$(GO) run ./internal/testutil/hostgen
+	perfevent/gate/image/build.sh
+
+clean: ## remove what was built
+	rm -rf bin energyprobe

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/energyprobe/energyprobe/"
+
+// layers lists the packages from the bottom up. A package imports only layers
+// below its own: docs/architecture.md says why.
+var layers = [][]string{
+	{"internal/energy"},
+	{"internal/topology", "internal/container", "internal/priv"},
+	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host"},
+	{"internal/source", "internal/attribute", "internal/report"},
+	{"internal/session"},
+	{"bench", "calibrate", "internal/doctor", "internal/output", "internal/metrics"},
+	{"cmd/energyprobe"},
+}
+
+// narrow lists packages that see less than the layers below them.
+var narrow = map[string][]string{
+	"internal/output": {"internal/report", "internal/energy"},
+	"internal/report": {"internal/energy"},
+	"internal/energy": {},
+}
+
+// generators make files of the tree and are no part of the program.
+func generator(pkg string) bool {
+	return strings.Contains(pkg, "/gen") || strings.Contains(pkg, "testutil") || strings.HasPrefix(pkg, "docs/") || strings.HasPrefix(pkg, "testdata/")
+}
+
+func TestImportsGoDownwards(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, module+"...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	level := map[string]int{}
+	for i, layer := range layers {
+		for _, p := range layer {
+			level[p] = i
+		}
+	}
+	seen := 0
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		pkg := strings.TrimPrefix(fields[0], module)
+		if generator(pkg) {
+			continue
+		}
+		own, known := level[pkg]
+		if !known {
+			t.Errorf("%s is in no layer: give it a place in layers and in docs/architecture.md", pkg)
+			continue
+		}
+		seen++
+		for _, full := range fields[1:] {
+			imported, ours := strings.CutPrefix(full, module)
+			if !ours {
+				checkOutside(t, pkg, full)
+				continue
+			}
+			if strings.HasPrefix(imported, "internal/testutil") {
+				t.Errorf("%s imports %s, which is for tests only", pkg, imported)
+			} else if level[imported] >= own {
+				t.Errorf("%s imports %s, which is not below it", pkg, imported)
+			}
+			checkNarrow(t, pkg, imported)
+		}
+	}
+	if seen < 10 {
+		t.Errorf("only %d packages were looked at", seen)
+	}
+}
+
+func checkNarrow(t *testing.T, pkg, imported string) {
+	allowed, is := narrow[pkg]
+	if !is {
+		return
+	}
+	for _, a := range allowed {
+		if a == imported {
+			return
+		}
+	}
+	t.Errorf("%s imports %s; it may see %v only", pkg, imported, allowed)
+}
+
+// The vocabulary needs nothing but the standard library, and one package
+// alone draws tables.
+func checkOutside(t *testing.T, pkg, imported string) {
+	outside := strings.Contains(strings.SplitN(imported, "/", 2)[0], ".")
+	if outside && pkg == "internal/energy" {
+		t.Errorf("%s imports %s; it takes the standard library only", pkg, imported)
+	}
+	if strings.Contains(imported, "tablewriter") && pkg != "internal/output" {
+		t.Errorf("%s imports %s; tables are drawn in internal/output", pkg, imported)
+	}
+}
