@@ -12,8 +12,8 @@ import (
 type Identity struct {
 	ModelName               string // the brand string
 	Vendor                  string // GenuineIntel, AuthenticAMD, ARM, ... or intel, amd
-	Family, Model, Stepping int    // CPUID leaf 1, decimal
-	MIDR                    uint64 // Arm: MIDR_EL1 of the first CPU
+	Family, Model, Stepping int    // CPUID leaf 1; on Arm Model may be the part number
+	MIDR                    uint64 // Arm: MIDR_EL1 of the first CPU, 0 where Vendor and Model tell
 	// Sockets, Cores and Threads count what is visible, over all sockets.
 	Sockets, Cores, Threads int
 	Virtual                 bool   // a guest: what is visible is part of a host
@@ -165,9 +165,18 @@ func (t *Table) byExactName(b brand) (Match, bool) {
 // narrows them down by whatever else is known. A narrowing that would leave
 // nothing is not made: the table is not complete.
 func (t *Table) byFamily(id Identity, b brand) (Match, bool) {
-	rows := slices.DeleteFunc(slices.Clone(t.cpus), func(c CPU) bool { return !sameIdentity(&c, id, b) })
+	midr := id.midr(b)
+	var rows []CPU
+	for i := range t.cpus {
+		if sameIdentity(&t.cpus[i], id, midr) {
+			rows = append(rows, t.cpus[i])
+		}
+	}
 	if len(rows) == 0 {
 		return Match{}, false
+	}
+	if midr != 0 {
+		b = brand{masked: true} // the name is a core's, not a part's
 	}
 	rows = narrow(rows, func(c *CPU) bool { return len(c.Steppings) == 0 || slices.Contains(c.Steppings, id.Stepping) })
 	rows = narrow(rows, func(c *CPU) bool { return hasWords(parseName(c.Name).words, b.words) })
@@ -211,22 +220,32 @@ func narrow(rows []CPU, fits func(*CPU) bool) []CPU {
 // variant and revision say which mask set, not which product.
 const midrMask = 0xff0ffff0
 
-// neoverse maps the core names lscpu prints to MIDR values, for machines that
-// give the name alone (Arm Neoverse TRMs, MIDR_EL1 reset values).
-var neoverse = map[string]uint32{
-	"neoverse-n1": 0x410fd0c0, "neoverse-v1": 0x410fd400,
-	"neoverse-n2": 0x410fd490, "neoverse-v2": 0x410fd4f0,
+// implementers are the codes of MIDR_EL1, bits 31:24, by the name of the
+// vendor (arch/arm64/include/asm/cputype.h), for callers that have split the
+// register into vendor and part.
+var implementers = map[string]uint32{"arm": 0x41, "broadcom": 0x42, "cavium": 0x43, "fujitsu": 0x46, "hisilicon": 0x48, "nvidia": 0x4e, "apm": 0x50, "qualcomm": 0x51, "marvell": 0x56, "apple": 0x61, "microsoft": 0x6d, "ampere": 0xc0}
+
+// neoverse are the parts of Arm's own server cores by the name lscpu prints,
+// for machines that give the name alone (Neoverse TRMs, MIDR_EL1).
+var neoverse = map[string]uint32{"neoverse-n1": 0x410fd0c0, "neoverse-v1": 0x410fd400, "neoverse-n2": 0x410fd490, "neoverse-v2": 0x410fd4f0}
+
+// midr returns the register without variant and revision, from whatever of
+// it is known, or 0.
+func (id Identity) midr(b brand) uint32 {
+	if m := uint32(id.MIDR) & midrMask; m != 0 {
+		return m
+	}
+	if code := implementers[strings.ToLower(id.Vendor)]; code != 0 && id.Model > 0 && id.Model <= 0xfff {
+		return code<<24 | 0xf<<16 | uint32(id.Model)<<4
+	}
+	return neoverse[b.key]
 }
 
-func sameIdentity(c *CPU, id Identity, b brand) bool {
-	if c.MIDR != 0 {
-		midr := uint32(id.MIDR) & midrMask
-		if midr == 0 {
-			midr = neoverse[b.key]
-		}
+func sameIdentity(c *CPU, id Identity, midr uint32) bool {
+	if c.MIDR != 0 || midr != 0 {
 		return c.MIDR == midr
 	}
-	return id.Family != 0 && c.Family == id.Family && c.Model == id.Model && c.Vendor == vendorName(id.Vendor)
+	return id.Family > 0 && c.Family == id.Family && c.Model == id.Model && c.Vendor == vendorName(id.Vendor)
 }
 
 // vendorName turns a CPUID vendor string into the table's word for it.

@@ -59,6 +59,11 @@ func TestIdentify(t *testing.T) {
 		"Neoverse N1 somewhere":      {arm(0x413fd0c1, ""), ByModel, []string{"Altra Q80-30", "Graviton2"}},
 		"Neoverse V1":                {arm(0x411fd401, ""), ByModel, []string{"Graviton3"}},
 		"Neoverse V2 on AWS":         {arm(0x410fd4f1, "aws"), ByModel, []string{"Graviton4"}},
+		"Neoverse N1 by part":        {Identity{ModelName: "Neoverse-N1", Vendor: "ARM", Family: 8, Model: 0xd0c, Stepping: 1, Virtual: true, Cloud: "aws"}, ByModel, []string{"Graviton2"}},
+		"Altra, bare metal":          {Identity{ModelName: "Neoverse-N1", Vendor: "ARM", Family: 8, Model: 0xd0c, Threads: 160, Cores: 160, Sockets: 2}, ByModel, []string{"Altra Q80-30"}},
+		"Cobalt":                     {Identity{ModelName: "Cobalt-100", Vendor: "Microsoft", Family: 8, Model: 0xd49, Virtual: true}, ByModel, []string{"Cobalt 100"}},
+		"Raspberry Pi":               {Identity{ModelName: "Cortex-A72", Vendor: "ARM", Family: 8, Model: 0xd08, Threads: 4, Cores: 4, Sockets: 1}, BySegment, nil},
+		"nothing readable":           {Identity{Family: -1, Model: -1, Stepping: -1}, BySegment, nil},
 		"Neoverse by name":           {Identity{ModelName: "Neoverse-V1", Virtual: true}, ByModel, []string{"Graviton3"}},
 		"bare metal, unknown name":   {amd("AMD EPYC 7999 64-Core Processor", 23, 49, 0, 256, false), ByModel, nil},
 		"Threadripper is not EPYC":   {Identity{ModelName: "AMD Ryzen Threadripper 3999X", Vendor: "AuthenticAMD", Family: 23, Model: 49, Threads: 64, Cores: 32, Sockets: 1}, ByModel, []string{"Ryzen Threadripper 3970X"}},
@@ -75,6 +80,29 @@ func TestIdentify(t *testing.T) {
 		}
 		if len(m.Candidates) > 1 && m.Candidates[0].TDP != m.Candidates[1].TDP && (m.TDP.Low == m.TDP.High || m.PerThread.Low == m.PerThread.High) {
 			t.Errorf("%s: %d candidates make one number: %v, %v per thread", name, len(m.Candidates), m.TDP, m.PerThread)
+		}
+	}
+}
+
+// A board is charged as one, not as a server.
+func TestSegments(t *testing.T) {
+	for name, tc := range map[string]struct {
+		id   Identity
+		want segmentPower
+	}{
+		"Pi":             {Identity{Vendor: "ARM", Model: 0xd08, Threads: 4, Sockets: 1}, smallArm},
+		"unknown Arm":    {Identity{Vendor: "ARM", Model: 0xd84, Virtual: true}, serverArm},
+		"unknown Xeon":   {Identity{ModelName: "Intel(R) Xeon(R) 9", Vendor: "GenuineIntel"}, serverX86},
+		"unknown Core":   {Identity{ModelName: "Intel(R) Core(TM) i9-99999", Vendor: "GenuineIntel"}, client},
+		"x86 guest":      {Identity{ModelName: "QEMU Virtual CPU version 2.5+", Vendor: "AuthenticAMD", Family: 15, Model: 107, Virtual: true}, serverX86},
+		"nothing at all": {Identity{}, unknown},
+	} {
+		m := identify(t, tc.id, Given{})
+		if m.Step != BySegment || m.Name != tc.want.name || m.PerThread != tc.want.perThread {
+			t.Errorf("%s: %s, %s", name, m.Step, m.Source())
+		}
+		if tc.id.Threads > 0 && m.TDP != tc.want.perThread.Times(float64(tc.id.Threads)) {
+			t.Errorf("%s: TDP %v", name, m.TDP)
 		}
 	}
 }

@@ -51,8 +51,7 @@ func parseName(s string) brand {
 		}
 		kept = append(kept, w)
 	}
-	b.key = strings.Join(kept, " ")
-	b.masked = true
+	b.key, b.masked = strings.Join(kept, " "), true
 	for _, w := range kept {
 		if strings.ContainsAny(w, "0123456789") {
 			b.masked = false
@@ -62,9 +61,7 @@ func parseName(s string) brand {
 			b.words = append(b.words, w)
 		}
 	}
-	if emulated || strings.HasPrefix(b.key, "neoverse") {
-		b.masked = true // neither names a part that is sold
-	}
+	b.masked = b.masked || emulated
 	return b
 }
 

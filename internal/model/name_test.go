@@ -29,7 +29,7 @@ func TestParseName(t *testing.T) {
 		"AMD Ryzen 5 1600 Six-Core Processor":              {"ryzen 5 1600", 0, false},
 		"QEMU Virtual CPU version 2.5+":                    {"qemu virtual version 2.5+", 0, true},
 		"Common KVM processor":                             {"common kvm", 0, true},
-		"Neoverse-N1":                                      {"neoverse-n1", 0, true},
+		"Neoverse-N1":                                      {"neoverse-n1", 0, false},
 		"":                                                 {"", 0, true},
 		"@ 9999999GHz":                                     {"", 0, true},
 		"Intel(R) Xeon(R) Gold 6148 CPU @ 2.40GHz  (weird": {"xeon gold 6148 (weird", 2.4, false},

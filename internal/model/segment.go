@@ -38,7 +38,7 @@ func segment(id Identity, b brand) Match {
 }
 
 func segmentOf(id Identity, b brand) segmentPower {
-	part := uint32(id.MIDR) >> 4 & 0xfff
+	part := id.midr(b) >> 4 & 0xfff
 	for _, w := range b.words {
 		switch w {
 		case "xeon", "epyc", "opteron":
@@ -50,7 +50,7 @@ func segmentOf(id Identity, b brand) segmentPower {
 	switch vendor := vendorName(id.Vendor); {
 	case smallArmParts[part]:
 		return smallArm
-	case part != 0, vendor == "arm", vendor == "ampere":
+	case part != 0, implementers[vendor] != 0:
 		return serverArm
 	case id.Virtual && (vendor == "intel" || vendor == "amd"):
 		return serverX86

@@ -109,8 +109,9 @@ func ParseTable(r io.Reader) (*Table, error) {
 	if !slices.Equal(head, columns) {
 		return nil, fmt.Errorf("read header: got %q, want %q", strings.Join(head, ","), strings.Join(columns, ","))
 	}
-	t := &Table{byName: map[string]int{}}
-	ids := map[string]bool{}
+	const many = 640 // rows to make room for
+	t := &Table{cpus: make([]CPU, 0, many), byName: make(map[string]int, many)}
+	ids := make(map[string]bool, many)
 	for {
 		rec, err := in.Read()
 		if errors.Is(err, io.EOF) {
