@@ -251,6 +251,8 @@ struct vcpu {
 	wide e;
 	u64 busy_ns, idle_ns, kthread_ns, switches;
 	uint counters;		/* events of the PMU scheduled now */
+	bool frozen;		/* perf is rearranging events: they all stop and start at one instant */
+	u64 count[N_EVENTS];	/* the counts at that instant */
 };
 
 struct kind {
@@ -998,11 +1000,34 @@ static u64 pmu_count(int event)
 	struct vcpu *c = &cpus[raw_smp_processor_id()];
 	u64 v;
 
-	if (c->core)
-		settle(c, advance());
-	v = divide(c->ev[event], 1000000000);
+	if (c->frozen) {
+		v = c->count[event];
+	} else {
+		if (c->core)
+			settle(c, advance());
+		v = divide(c->ev[event], 1000000000);
+	}
 	leave(flags);
 	return v;
+}
+
+static void pmu_disable(struct pmu *unused)
+{
+	unsigned long flags = enter();
+	struct vcpu *c = &cpus[raw_smp_processor_id()];
+	int i;
+
+	if (c->core)
+		settle(c, advance());
+	for (i = 0; i < N_EVENTS; i++)
+		c->count[i] = divide(c->ev[i], 1000000000);
+	c->frozen = true;
+	leave(flags);
+}
+
+static void pmu_enable(struct pmu *unused)
+{
+	cpus[raw_smp_processor_id()].frozen = false;
 }
 
 static void pmu_read(struct perf_event *e)
@@ -1072,6 +1097,8 @@ static struct pmu core_pmu = {
 	.module = THIS_MODULE,
 	.attr_groups = pmu_groups,
 	.event_init = pmu_init_event,
+	.pmu_disable = pmu_disable,
+	.pmu_enable = pmu_enable,
 	.add = pmu_add,
 	.del = pmu_del,
 	.start = pmu_start,
