@@ -21,20 +21,24 @@ var (
 	serverFull, clientFull = Range{0.75, 1.00, 1.10}, Range{0.70, 1.00, 1.40}
 )
 
-// shape is the dynamic power at four utilisations, as a part of that at full
-// load. The nominal one is the Teads curve less its idle power: (.32-.12)/.9,
-// (.75-.12)/.9, 1. Low is a straight line; high is as concave as the most
-// concave hosts of SPECpower: the first busy tenth costs most.
+// shape is the dynamic power at the utilisations of loads, as a part of that
+// at full load. The nominal one is the Teads curve less its idle power:
+// (.32-.12)/.9, (.75-.12)/.9, 1. The bounds are assumptions: a straight line
+// below, and above it half as much again in the first tenth, where published
+// curves differ most.
 var (
-	loads      = [...]float64{0, 0.1, 0.5, 1}
-	lowShape   = [...]float64{0, 0.1, 0.5, 1}
-	shape      = [...]float64{0, 0.20 / 0.90, 0.63 / 0.90, 1}
-	highShape  = [...]float64{0, 0.35, 0.85, 1}
-	hostLoad   = 2 // a guest's host, believed half busy: loads[2]
-	quietHost  = 1 // at the least: loads[1]
-	meanHost   = shape[hostLoad] / loads[hostLoad]
-	emptyHost  = shape[quietHost] / loads[quietHost]
+	loads     = [...]float64{0, 0.1, 0.5, 1}
+	lowShape  = [...]float64{0, 0.1, 0.5, 1}
+	shape     = [...]float64{0, 0.20 / 0.90, 0.63 / 0.90, 1}
+	highShape = [...]float64{0, 0.35, 0.85, 1}
+)
+
+// What a busy thread stands for on a host that is full, half busy and a tenth
+// busy: shape(u)/u, in units of 1/threads of the socket's dynamic power.
+const (
 	packedHost = 1.0
+	meanHost   = 0.63 / 0.90 / 0.5
+	emptyHost  = 0.20 / 0.90 / 0.1
 )
 
 func fractions(server bool) (idle, full Range) {
