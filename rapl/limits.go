@@ -38,9 +38,9 @@ func modulus(rangeUJ uint64) (wrap uint64, step float64) {
 		}
 		// Only a range that comes out of the driver's own formula tells the
 		// unit.
-		if back, ok := scale(last, unit, 0); ok && back == rangeUJ {
+		if back, ok := scale(last, unit, 0); ok && back == rangeUJ && unit > 0 {
 			if wrap, ok := scale(1<<32, unit, 500); ok {
-				return max(wrap, rangeUJ+1), float64(unit) * 1e-9
+				return max(wrap, rangeUJ+1), float64(unit) / 1e9
 			}
 		}
 	}
@@ -91,8 +91,10 @@ func longTermW(root *os.Root, dir string) (float64, bool) {
 			continue
 		}
 		uw, err := readCount(root, prefix+"_max_power_uw")
-		w := float64(uw) * 1e-6
-		return w, err == nil && w >= 3 && w <= 1000
+		if w := float64(uw) / 1e6; err == nil && w >= 3 && w <= 1000 {
+			return w, true
+		}
+		return 0, false
 	}
 	return 0, false
 }
@@ -113,7 +115,7 @@ func maxPowerW(d energy.Domain, tdpW float64) float64 {
 func readCount(root *os.Root, name string) (uint64, error) {
 	f, err := root.Open(name)
 	if err != nil {
-		return 0, err
+		return 0, &os.PathError{Op: "open", Path: hostPath(root, name), Err: bare(err)}
 	}
 	defer f.Close()
 	var buf [maxContent + 1]byte

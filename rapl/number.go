@@ -37,7 +37,7 @@ func parseCount(b []byte) (uint64, error) {
 		if c < '0' || d > 9 {
 			return 0, errNumber
 		}
-		if n > (math.MaxUint64-d)/10 {
+		if n > math.MaxUint64/10 || n*10 > math.MaxUint64-d {
 			return 0, errRange
 		}
 		n = n*10 + d

@@ -56,31 +56,34 @@ func (s *Source) refuseCounter(id, path string, err error) *energy.Refusal {
 	return r
 }
 
-// permissionRemedy says how this process can come to read energy_uj, which is
-// for root alone since Linux 5.10 (CVE-2020-8694: its resolution betrays what
-// other programs compute). Opening the files to everyone would bring the leak
-// back, so the capability goes to this one program.
+// permissionRemedy says how this process can come to read energy_uj.
 func permissionRemedy() string {
-	const confined = "the security module denies it: in a container, add -v /sys:/host/sys:ro and --host-root /host"
 	st, err := priv.Read("/")
 	if err != nil {
 		return "run as root"
 	}
-	// Root owns the file and needs no capability to read it.
-	if st.HostRoot() {
-		return confined + labelled(st.Confinement)
-	}
-	if remedy := st.Remedy("", priv.DACReadSearch); remedy != "" {
-		return remedy
-	}
-	return confined + labelled(st.Confinement)
+	return remedyFor(st)
 }
 
-func labelled(confinement string) string {
-	if confinement == "" || strings.HasPrefix(confinement, "unconfined") {
-		return ""
+// remedyFor is the least that makes energy_uj readable for a process in this
+// state. The file is root's alone since Linux 5.10 (CVE-2020-8694: its
+// resolution betrays what other programs compute). Opening it to everyone
+// would bring the leak back, so the right goes to this one program.
+func remedyFor(st *priv.State) string {
+	remedy := st.Remedy("", priv.DACReadSearch)
+	switch {
+	case st.HostRoot() || remedy == "":
+		// Modes don't keep root from a file of its own.
+		label := ""
+		if st.Confinement != "" && !strings.HasPrefix(st.Confinement, "unconfined") {
+			label = " (" + st.Confinement + ")"
+		}
+		return "a security module denies it" + label + ": in a container, start it with -v /sys:/host/sys:ro and give --host-root /host"
+	case st.InitialUserNS && !st.Bounding.Has(priv.DACReadSearch):
+		// The file's owner needs no capability, so none has to be added.
+		return "run as root (in a container: --user 0)"
 	}
-	return " (this process runs as " + confinement + ")"
+	return remedy
 }
 
 // allRefused makes one refusal of many that say the same: on a large machine

@@ -11,6 +11,7 @@ package rapl
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -40,7 +41,7 @@ var _ energy.Source = (*Source)(nil)
 // counter is the open energy_uj of a zone.
 type counter struct {
 	key  place  // as the tree names it, to find it again
-	path string // of energy_uj, under the root
+	path string // of energy_uj, the root included
 	file *os.File
 	fd   int
 	wrap uint64
@@ -72,6 +73,9 @@ func (s *Source) LongTermPowerW(socket int) (w float64, ok bool) {
 // Read reads every zone's counter. The instants between two zones are shared:
 // the end of one read is the start of the next.
 func (s *Source) Read(r *energy.Reading) error {
+	if s.root == nil {
+		return fmt.Errorf("read powercap: %w", os.ErrClosed)
+	}
 	failed := 0
 	before := energy.Now()
 	for i := range s.counters {
@@ -144,7 +148,7 @@ func (s *Source) heal() {
 			}
 			if f, err := s.root.Open(d.dir + "/energy_uj"); err == nil {
 				c.file.Close()
-				c.file, c.fd = f, int(f.Fd())
+				c.file, c.fd, c.path = f, int(f.Fd()), hostPath(s.root, d.dir+"/energy_uj")
 				break
 			}
 		}

@@ -102,17 +102,18 @@ func (s *Source) mirrors(a, b *candidate) bool {
 // physical core: that of the CPU through which the driver reads the package,
 // the first that was online (intel_rapl_common.c, lead_cpu).
 func (s *Source) singleCores(chosen []*candidate) []*candidate {
-	if !slices.ContainsFunc(chosen, func(c *candidate) bool { return c.at.domain == energy.Core }) {
+	isCore := func(c *candidate) bool { return c.at.domain == energy.Core }
+	if !slices.ContainsFunc(chosen, isCore) {
 		return chosen
 	}
 	t, err := topology.Read(s.root.Name())
-	return slices.DeleteFunc(chosen, func(c *candidate) bool {
-		at := c.at
-		if at.domain != energy.Core {
+	var found []string
+	chosen = slices.DeleteFunc(chosen, func(c *candidate) bool {
+		if !isCore(c) {
 			return false
 		}
 		if err == nil {
-			if cpu, ok := t.FirstOnlineCPU(at.socket, at.die); ok {
+			if cpu, ok := t.FirstOnlineCPU(c.at.socket, c.at.die); ok {
 				lead, _ := t.CPU(cpu)
 				c.core = lead.Core
 			}
@@ -124,9 +125,14 @@ func (s *Source) singleCores(chosen []*candidate) []*candidate {
 			s.refused = append(s.refused, c.refusal)
 			return true
 		}
-		s.warn("powercap-one-core",
-			fmt.Sprintf("%s (%s) is the energy of one core, number %d, not of all cores: AMD's register is per core", c.id, c.base, c.core),
-			"for all cores use --source perf (Linux 6.14 or later) or --source msr")
+		c.id = energy.Zone{Domain: energy.Core, Socket: c.at.socket, Die: c.at.die, Core: c.core}.ID()
+		found = append(found, c.id)
 		return false
 	})
+	if len(found) > 0 {
+		s.warn("powercap-one-core",
+			fmt.Sprintf("%s: AMD's core register counts one core, and powercap shows that of each package's first", strings.Join(found, ", ")),
+			"for all cores use --source perf (Linux 6.14 or later) or --source msr")
+	}
+	return chosen
 }
