@@ -147,7 +147,7 @@ func (m *markdown) metrics(r *report.Run) {
 	var rows [][]string
 	for _, name := range metricNames(r.Metrics) {
 		v := r.Metrics[name]
-		text := metricText(name, v)
+		text := md(metricText(name, v))
 		if v.Value == nil {
 			text = "unknown: " + md(v.Reason)
 		}
@@ -175,10 +175,15 @@ func (m *markdown) crossCheck(r *report.Run) {
 		return
 	}
 	t := newCrossTable(r)
-	for i := range t.rows {
-		t.rows[i] = append(t.rows[i], t.verdicts[i])
+	for i, row := range t.rows {
+		row[0] = md(row[0])
+		t.rows[i] = append(row, t.verdicts[i])
 	}
-	m.table(t.columns(), t.right(), t.rows)
+	header := t.columns()
+	for i := range header {
+		header[i] = md(header[i])
+	}
+	m.table(header, t.right(), t.rows)
 }
 
 func (m *markdown) refusals(r *report.Run) {

@@ -35,8 +35,9 @@ func commonPrefix(amounts []float64) prefix {
 		}
 	}
 	p := prefixFor(largest, 5)
-	for largest > 0 && p.scale(smallest) < 1 && p.scale(largest) < 100 && p.exp > leastPrefix {
-		p = prefixOf(p.exp/3 - 1)
+	if next := prefixOf(p.exp/3 - 1); largest > 0 && p.scale(smallest) < 1 &&
+		next.scale(smallest) >= 1 && next.scale(largest) < 1e5 {
+		return next
 	}
 	return p
 }
@@ -106,7 +107,11 @@ func significant(v float64, digits int) string {
 	if v == 0 {
 		return "0"
 	}
-	return fixed(v, digits-1-exponent(v, digits))
+	e := exponent(v, digits)
+	if e < -20 {
+		return strconv.FormatFloat(v, 'e', digits-1, 64) // no such joules, but no 0 either
+	}
+	return fixed(v, digits-1-e)
 }
 
 // quantity prints v with an SI prefix, its unit and digits significant
@@ -128,8 +133,8 @@ func plusMinus(v float64, u *float64, p prefix) (value, uncertainty string) {
 	d := decimalsFor(su)
 	if v != 0 {
 		if most := maxDigits - 1 - exponent(v, maxDigits); d > most {
-			// Rounding to fewer digits adds up to half of the last one.
-			d, su = most, max(su, math.Pow10(-most))
+			// What the digits left out may add belongs to the uncertainty.
+			d, su = most, math.Ceil(su*math.Pow10(most))/math.Pow10(most)
 		}
 	}
 	return fixed(v, d), fixed(su, d)
@@ -254,5 +259,5 @@ func inUnit(v float64, unit string) string {
 	case "J":
 		return quantity(v, "J", 3)
 	}
-	return quantity(v, unit, valueDigits)
+	return quantity(v, plain(unit), valueDigits)
 }

@@ -32,7 +32,7 @@ func whose(r *report.Run) string {
 	case "pid":
 		return "the process and what it started"
 	}
-	return "the " + r.Target.Kind
+	return "the " + plain(r.Target.Kind)
 }
 
 func (p *page) head(r *report.Run) {
@@ -256,7 +256,11 @@ type crossTable struct {
 }
 
 func (t *crossTable) columns() []string {
-	return append(append([]string{"Domain"}, t.sources...), "Expected", "Verdict")
+	names := []string{"Domain"}
+	for _, s := range t.sources {
+		names = append(names, plain(s))
+	}
+	return append(names, "Expected", "Verdict")
 }
 
 func (t *crossTable) right() []bool {

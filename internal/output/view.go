@@ -152,7 +152,7 @@ func deref(p *float64) float64 {
 func share(d report.Domain, total report.Energy) string {
 	switch {
 	case !d.InTotal && d.Parent != "":
-		return "in " + d.Parent
+		return "in " + plain(d.Parent)
 	case !d.InTotal:
 		return "not in total"
 	case d.EnergyJ == nil || deref(total.EnergyJ) <= 0:
