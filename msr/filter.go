@@ -23,15 +23,19 @@ func (s *Source) FilteringEnabled() (on, known bool, detail string) {
 		return on, known, detail
 	}
 	dev, cpu := s.seats[0].dev, s.seats[0].cpu()
-	caps, err := s.register(dev, regArchCaps)
-	if err != nil || caps&archCapFilterCtl == 0 {
-		return on, known, detail + fmt.Sprintf("; msr %#x bit 11 on cpu %d: no filtering control", regArchCaps, cpu)
-	}
 	ctl, err := s.register(dev, regPackageCtls)
 	if err != nil {
-		return on, known, detail + fmt.Sprintf("; msr %#x on cpu %d: %v", regPackageCtls, cpu, err)
+		return on, known, fmt.Sprintf("%s; msr %#x on cpu %d: %v", detail, regPackageCtls, cpu, err)
 	}
-	return ctl&filterEnable != 0, true, fmt.Sprintf("msr %#x on cpu %d reads %#x", regPackageCtls, cpu, ctl)
+	said := fmt.Sprintf("msr %#x on cpu %d reads %#x", regPackageCtls, cpu, ctl)
+	if ctl&filterEnable != 0 {
+		return true, true, said
+	}
+	// A hypervisor may answer 0 for registers that do not exist.
+	if caps, err := s.register(dev, regArchCaps); err != nil || caps&archCapFilterCtl == 0 {
+		return on, known, fmt.Sprintf("%s; %s, but msr %#x does not announce that register", detail, said, regArchCaps)
+	}
+	return false, true, said
 }
 
 // FilteringHint is FilteringEnabled for those who can't read MSRs: what the

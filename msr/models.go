@@ -1,12 +1,6 @@
 package msr
 
-import (
-	"errors"
-
-	"github.com/energyprobe/energyprobe/internal/energy"
-)
-
-var errNoUnit = errors.New("the unit register reads 0")
+import "github.com/energyprobe/energyprobe/internal/energy"
 
 // dramUnit is the fixed unit of the DRAM domain on server processors from
 // Haswell-EP to Ice Lake: 15.3 uJ in the manuals, 2^-16 J in perf's driver

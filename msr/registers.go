@@ -1,6 +1,7 @@
 package msr
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -89,6 +90,8 @@ type units struct {
 	joule float64 // joules per count
 	watt  float64 // watts per step of the power registers
 }
+
+var errNoUnit = errors.New("the unit register reads 0")
 
 // decodeUnits reads a unit register of the MSR interface: energy in bits
 // 12:8, power in bits 3:0. The unit register of TPMI has another layout

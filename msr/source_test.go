@@ -378,7 +378,8 @@ func TestFiltering(t *testing.T) {
 	}{
 		{"bit set", intel(0x9E), constant(1 << 11), constant(1), true, true},
 		{"bit clear, SGX on", intel(0x9E, "sgx"), constant(1 << 11), constant(0xFE), false, true},
-		{"no control", intel(0x9E), constant(1 << 10), constant(1), false, false},
+		{"bit set, not announced", intel(0x9E), constant(1 << 10), constant(1), true, true},
+		{"bit clear, not announced", intel(0x9E), constant(1 << 10), constant(0), false, false},
 		{"no control, SGX", intel(0x9E, "sgx"), constant(0), nil, true, false},
 		{"register faults", intel(0x9E), constant(1 << 11), nil, false, false},
 		{"AMD", zen(), nil, nil, false, true},
