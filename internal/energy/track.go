@@ -1,6 +1,9 @@
 package energy
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Track is one source on its way through a window: it is read, metered, and
 // watched closely on both sides.
@@ -24,13 +27,17 @@ func NewTrack(src Source) *Track {
 	}
 }
 
-// Read takes a reading and meters it.
+// Read takes a reading and meters it. When the source fails as a whole the
+// meter learns that of every zone.
 func (t *Track) Read() error {
-	if err := t.Source.Read(t.Reading); err != nil {
-		return err
+	err := t.Source.Read(t.Reading)
+	if err != nil {
+		for i := range t.Reading.Errs {
+			t.Reading.Errs[i] = err
+		}
 	}
 	t.Meter.Add(t.Reading)
-	return nil
+	return err
 }
 
 // latest returns when the last reading ended.
@@ -81,16 +88,20 @@ func Depart(tracks []*Track, short bool, limit time.Duration) error {
 }
 
 // hunt reads the tracks in turn until all are done or limit has passed. The
-// time is the readings' own. A track that can't be read at all ends the hunt:
-// its zones' errors are in the meter.
+// time is the readings' own. A track that can't be read at all is done with;
+// its zones' errors are in its meter.
 func hunt(tracks []*Track, limit time.Duration, done func(*Track) bool, add func(*Track)) error {
+	failed := make([]error, len(tracks))
 	var began Instant
 	for {
 		all := true
 		var now Instant
-		for _, t := range tracks {
-			if err := t.Read(); err != nil {
-				return err
+		for i, t := range tracks {
+			if failed[i] != nil {
+				continue
+			}
+			if failed[i] = t.Read(); failed[i] != nil {
+				continue
 			}
 			add(t)
 			all = all && done(t)
@@ -100,7 +111,7 @@ func hunt(tracks []*Track, limit time.Duration, done func(*Track) bool, add func
 			began = now
 		}
 		if all || now.Sub(began) > limit {
-			return nil
+			return errors.Join(failed...)
 		}
 	}
 }

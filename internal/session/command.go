@@ -109,11 +109,11 @@ func executableFile(file string) (string, error) {
 // commandTarget is a command behind the gate, then running.
 type commandTarget struct {
 	*Command
-	proc     *gate.Process
-	counters *perfevent.Counters
-	exit     gate.Exit
-	left     bool // descendants were alive when the window closed
-	reaped   bool
+	counted
+	proc   *gate.Process
+	exit   gate.Exit
+	left   bool // descendants were alive when the window closed
+	reaped bool
 }
 
 func newCommandTarget(s *session) (target, error) {
@@ -235,8 +235,6 @@ func nextExit(flags int) (pid int, at energy.Instant, err error) {
 	return int(*(*int32)(unsafe.Add(unsafe.Pointer(&info), pidOffset))), at, nil
 }
 
-func (t *commandTarget) metrics() []energy.Metric { return t.counters.Metrics() }
-
 func (t *commandTarget) describe(r *report.Run) {
 	r.Target = report.Target{Kind: "command"}
 	c := &report.Command{Argv: t.Argv, PID: t.proc.PID, User: t.User}
@@ -249,7 +247,7 @@ func (t *commandTarget) describe(r *report.Run) {
 	r.Command = c
 	if t.left {
 		r.Warnings = append(r.Warnings, report.Warning{
-			Code:    "descendants_left",
+			Code:    "descendants-left",
 			Message: "the command ended while processes it had started went on; their energy after that is not in this result",
 			Advice:  "use --wait-all to measure until the last of them has ended",
 		})

@@ -89,9 +89,9 @@ func (s *session) warnDomains(domains []report.Domain, t *energy.Track) {
 		total := t.Meter.Total(i)
 		switch {
 		case d.EnergyJ == nil:
-			s.warn("domain_unknown", d.ID+": "+d.Reason, "see energyprobe doctor, or try another interface with --source")
+			s.warn("domain-unknown", d.ID+": "+d.Reason, "see energyprobe doctor, or try another interface with --source")
 		case total.Fails > 0:
-			s.warn("reads_failed", fmt.Sprintf("%s: %d of %d readings failed; the counter answered again, nothing is lost", d.ID, total.Fails, total.Fails+total.Reads), "look into the kernel's log: dmesg")
+			s.warn("reads-failed", fmt.Sprintf("%s: %d of %d readings failed; the counter answered again, nothing is lost", d.ID, total.Fails, total.Fails+total.Reads), "look into the kernel's log: dmesg")
 		}
 	}
 }
@@ -160,7 +160,7 @@ func (s *session) crossCheck() []report.CrossCheck {
 			continue
 		}
 		if c.Agree = worst <= 0; !c.Agree {
-			s.warn("interfaces_disagree", fmt.Sprintf("%s: the interfaces disagree by more than the %.2g %% to expect", d.ID, c.ExpectedPct), "trust perf where the unit of a domain is in doubt, and report the processor's model")
+			s.warn("interfaces-disagree", fmt.Sprintf("%s: the interfaces disagree by more than the %.2g %% to expect", d.ID, c.ExpectedPct), "trust perf where the unit of a domain is in doubt, and report the processor's model")
 		}
 		out = append(out, c)
 	}

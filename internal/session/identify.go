@@ -110,3 +110,8 @@ func TDPReport(m model.Match, err error) report.TDP {
 	tdp := m.TDP
 	return report.TDP{Value: &tdp.Nominal, Low: &tdp.Low, High: &tdp.High, Source: m.Source()}
 }
+
+// Identify finds the processor of a host among those whose power is known.
+func Identify(root string, t *topology.Topology, given model.Given) (model.Match, error) {
+	return model.Identify(modelIdentity(root, t), given)
+}

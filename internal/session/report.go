@@ -148,7 +148,7 @@ func (s *session) runModels(r *report.Run) []model.Result {
 	machine, target := busy(r)
 	results, err := model.Estimate(model.Window{Host: s.modelHost(), DurationS: r.DurationS, MachineCPUS: machine, CommandCPUS: target})
 	if err != nil {
-		s.warn("models_failed", "the power models could not be applied: "+err.Error(), "give the processor's power with --tdp WATTS")
+		s.warn("models-failed", "the power models could not be applied: "+err.Error(), "give the processor's power with --tdp WATTS")
 	}
 	return results
 }
@@ -215,12 +215,12 @@ func (s *session) putOverhead(r *report.Run) {
 			o.LatenessP99S = &v
 		}
 		if o.Missed > 0 {
-			s.warn("samples_missed", fmt.Sprintf("%d samples came a whole interval late or more and are missing from the series; the energy is complete", o.Missed), fmt.Sprintf("use a longer --interval than %v, or leave a processor idle", s.Interval))
+			s.warn("samples-missed", fmt.Sprintf("%d samples came a whole interval late or more and are missing from the series; the energy is complete", o.Missed), fmt.Sprintf("use a longer --interval than %v, or leave a processor idle", s.Interval))
 		}
 	}
 	r.Overhead = o
 	if s.sampler.failed != nil {
-		s.warn("read_failed", "the counters could not be read for a part of the window: "+s.sampler.failed.Error(), "see energyprobe doctor")
+		s.warn("read-failed", "the counters could not be read for a part of the window: "+s.sampler.failed.Error(), "see energyprobe doctor")
 	}
 }
 
@@ -231,9 +231,9 @@ func (s *session) checkFiltering() {
 	switch {
 	case known && on:
 		s.filtered = true
-		s.warn("energy_filtering", "the processor filters its energy counters ("+detail+"): readings can be off by as much as a half", "disable SGX in the firmware's settings to have exact counters")
+		s.warn("energy-filtering", "the processor filters its energy counters ("+detail+"): readings can be off by as much as a half", "disable SGX in the firmware's settings to have exact counters")
 	case !known && on:
-		s.warn("energy_filtering", "the processor may filter its energy counters ("+detail+")", "sudo energyprobe doctor tells for certain")
+		s.warn("energy-filtering", "the processor may filter its energy counters ("+detail+")", "sudo energyprobe doctor tells for certain")
 	}
 }
 
@@ -248,23 +248,18 @@ func filtering(s *session) (on, known bool, detail string) {
 
 func (s *session) warnNoCrossCheck() {
 	if len(s.tracks) == 1 {
-		s.warn("no_cross_check", "there is no second interface to compare with", "energyprobe doctor says why")
+		s.warn("no-cross-check", "there is no second interface to compare with", "energyprobe doctor says why")
 	}
 }
 
 func (s *session) warnTarget() {
-	if c, ok := s.target.(interface{ multiplexed() (float64, bool) }); ok {
-		if part, is := c.multiplexed(); is {
-			s.warn("multiplexed", fmt.Sprintf("hardware counters were shared: some counted for %.0f %% of the time and are extended to all of it", 100*part), "close other users of the counters (perf, the NMI watchdog: sysctl kernel.nmi_watchdog=0)")
-		}
+	if part, is := s.target.multiplexed(); is {
+		s.warn("multiplexed", fmt.Sprintf("hardware counters were shared: some counted for %.0f %% of the time and are extended to all of it", 100*part), "close other users of the counters (perf, the NMI watchdog: sysctl kernel.nmi_watchdog=0)")
 	}
-	if virt := s.topo.Virt; s.measured() && virt.IsVM() {
-		s.warn("virtual_machine", "this is a virtual machine ("+virt.Kind+"): its counters may be made up by the hypervisor", "measure on the host to be sure")
+	if virt := s.topo.Virt; s.measured() && virt.IsVM() && !s.warned("msr-virtual") {
+		s.warn("virtual-machine", "this is a virtual machine ("+virt.Kind+"): its counters may be made up by the hypervisor", "measure on the host to be sure")
 	}
 }
-
-
-
 
 // wallModel models power at the wall plug: no error of it against a package
 // means anything.

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
@@ -154,7 +155,10 @@ func (s *session) use(o *source.Opened) {
 		s.warn(w.Code, w.Message, w.Advice)
 	}
 	for _, r := range o.MissingZones {
-		s.warn("zone_missing", o.Name()+": "+r.Name+": "+r.Reason, r.Remedy)
+		if errors.Is(r, energy.ErrAbsent) {
+			continue // what the processor does not meter is no trouble
+		}
+		s.warn("zone-missing", o.Name()+": "+r.Name+": "+r.Reason, r.Remedy)
 	}
 }
 
@@ -206,7 +210,7 @@ func (s *session) measure(ctx context.Context) error {
 	s.host = host.New(s.Root, s.target.hostTarget())
 	if err := s.host.Start(); err != nil {
 		for _, r := range energy.Refusals("host", err) {
-			s.warn("metrics_missing", r.Name+": "+r.Reason, r.Remedy)
+			s.warn("metrics-missing", r.Name+": "+r.Reason, r.Remedy)
 		}
 	}
 	s.sampler = newSampler(s)
@@ -240,7 +244,7 @@ func (s *session) approach() error {
 		return s.tracks[0].Read()
 	}
 	if err := energy.Approach(s.tracks, approachLimit); err != nil {
-		return fmt.Errorf("read the counters: %w", err)
+		s.warn("read-failed", "the counters could not be read at the start: "+err.Error(), "run again; if it stays, see energyprobe doctor")
 	}
 	return nil
 }
@@ -256,7 +260,7 @@ func (s *session) depart() {
 		err = s.tracks[0].Read()
 	}
 	if err != nil {
-		s.warn("read_failed", "the counters could not be read at the end: "+err.Error(), "run again; if it stays, see energyprobe doctor")
+		s.warn("read-failed", "the counters could not be read at the end: "+err.Error(), "run again; if it stays, see energyprobe doctor")
 	}
 }
 
@@ -275,6 +279,10 @@ func (s *session) warn(code, message, advice string) {
 		}
 	}
 	s.warnings = append(s.warnings, report.Warning{Code: code, Message: message, Advice: advice})
+}
+
+func (s *session) warned(code string) bool {
+	return slices.ContainsFunc(s.warnings, func(w report.Warning) bool { return w.Code == code })
 }
 
 func (s *session) close() {

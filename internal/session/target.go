@@ -26,6 +26,7 @@ type target interface {
 	// wait returns when the window ended.
 	wait(ctx context.Context, s *session) energy.Instant
 	metrics() []energy.Metric
+	multiplexed() (part float64, is bool)
 	describe(r *report.Run)
 	close()
 }
@@ -80,8 +81,14 @@ func scoped(metrics []energy.Metric, scope energy.Scope) []energy.Metric {
 	return metrics
 }
 
+// counted is the part of a target that has performance counters.
+type counted struct{ counters *perfevent.Counters }
+
+func (c counted) metrics() []energy.Metric             { return c.counters.Metrics() }
+func (c counted) multiplexed() (part float64, is bool) { return c.counters.Multiplexed() }
+
 // machineTarget is the whole machine.
-type machineTarget struct{ counters *perfevent.Counters }
+type machineTarget struct{ counted }
 
 func (t *machineTarget) hostTarget() host.Target       { return host.Target{} }
 func (t *machineTarget) open() (energy.Instant, error) { return energy.Now(), nil }
@@ -96,11 +103,11 @@ func (t *machineTarget) wait(ctx context.Context, s *session) energy.Instant {
 
 // pidTarget is a process that runs already, and its descendants.
 type pidTarget struct {
-	pid      int
-	fd       int // pidfd, or -1 where the kernel has none (before 5.3)
-	counters *perfevent.Counters
-	gone     chan energy.Instant
-	halt     chan struct{}
+	counted
+	pid  int
+	fd   int // pidfd
+	gone chan energy.Instant
+	halt chan struct{}
 }
 
 func newPIDTarget(s *session) (target, error) {
@@ -147,8 +154,7 @@ func (t *pidTarget) watch() {
 func (t *pidTarget) wait(ctx context.Context, s *session) energy.Instant {
 	return s.until(ctx, t.gone)
 }
-func (t *pidTarget) metrics() []energy.Metric { return t.counters.Metrics() }
-func (t *pidTarget) describe(r *report.Run)   { r.Target = report.Target{Kind: "pid", PID: t.pid} }
+func (t *pidTarget) describe(r *report.Run) { r.Target = report.Target{Kind: "pid", PID: t.pid} }
 func (t *pidTarget) close() {
 	close(t.halt)
 	t.counters.Close()
@@ -157,11 +163,11 @@ func (t *pidTarget) close() {
 
 // cgroupTarget is a control group.
 type cgroupTarget struct {
-	name     string // as the user gave it
-	dir      string // its directory in the hierarchy that perf counts in, "" for none
-	counters *perfevent.Counters
-	gone     chan energy.Instant
-	halt     chan struct{}
+	counted
+	name string // as the user gave it
+	dir  string // one of its directories
+	gone chan energy.Instant
+	halt chan struct{}
 }
 
 func newCgroupTarget(s *session) (target, error) {
