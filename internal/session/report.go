@@ -14,6 +14,9 @@ import (
 // report puts together what the window brought.
 func (s *session) report() *report.Run {
 	t := s.tracks[0]
+	if s.measured() {
+		s.identify() // after the window: reading the processor table takes a millisecond
+	}
 	r := &report.Run{
 		Schema: report.RunSchema, RunID: newRunID(), StartedAt: s.startedAt, DurationS: s.duration(),
 		Window: report.Window{StartNS: int64(s.start), EndNS: int64(s.end)},

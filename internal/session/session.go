@@ -77,7 +77,7 @@ type session struct {
 	Options
 	topo     *topology.Topology
 	match    model.Match // what processor this is, for models and TDP
-	modelErr error
+	modelErr error       // why no model applies to it
 	machine  *model.Machine
 
 	tracks  []*energy.Track  // the source in use, then those to compare with
@@ -107,9 +107,10 @@ func (s *session) open() error {
 	if err := s.openSources(); err != nil {
 		return err
 	}
-	s.identify()
-	if err := s.openModel(); err != nil {
-		return err
+	if len(s.tracks) == 0 {
+		if err := s.openModel(); err != nil {
+			return err
+		}
 	}
 	if s.target, err = s.newTarget(); err != nil {
 		return err
@@ -165,10 +166,7 @@ func (s *session) use(o *source.Opened) {
 // openModel opens the model as the source where no counter is. An unknown
 // processor leaves the session without a source; the report then says so.
 func (s *session) openModel() error {
-	if len(s.tracks) > 0 {
-		return nil
-	}
-	if s.modelErr != nil {
+	if s.identify(); s.modelErr != nil {
 		return fmt.Errorf("no counter can be read and no model applies: %w", s.modelErr)
 	}
 	src, err := model.Open(s.Root, s.machine, s.socketsByCPU())
