@@ -15,11 +15,14 @@ import (
 	"github.com/energyprobe/energyprobe/internal/testutil"
 )
 
-// set overwrites a counter in place, as the file stays open, padded to a
-// fixed size, as a shorter number would leave digits of a longer one.
+// set overwrites a counter in place: the source has the file open.
 func set(tb testing.TB, root, zone string, text string) {
 	tb.Helper()
-	f, err := os.OpenFile(filepath.Join(root, "sys/class/powercap", zone, "energy_uj"), os.O_WRONLY, 0)
+	path := filepath.Join(root, "sys/class/powercap", zone, "energy_uj")
+	if err := os.Chmod(path, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		tb.Fatal(err)
 	}
