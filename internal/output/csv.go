@@ -277,10 +277,10 @@ func appendKnown(dst []byte, v float64) []byte {
 func doctorCSV(w io.Writer, d *report.Doctor) error {
 	c := csv.NewWriter(w)
 	c.UseCRLF = true
-	rows := [][]string{{"group", "name", "state", "detail", "remedy"}}
-	rows = append(rows, []string{"verdict", "can_measure", strconv.FormatBool(d.CanMeasure), verdict(d), ""})
+	rows := [][]string{{"group", "name", "state", "detail", "remedy", "alternatives"}}
+	rows = append(rows, []string{"verdict", "can_measure", strconv.FormatBool(d.CanMeasure), verdict(d), d.Grant, ""})
 	for _, k := range d.Checks {
-		rows = append(rows, []string{k.Group, k.Name, string(k.State), k.Detail, k.Remedy})
+		rows = append(rows, []string{k.Group, k.Name, string(k.State), k.Detail, k.Remedy, strings.Join(k.Alternatives, "\n")})
 	}
 	return c.WriteAll(rows)
 }

@@ -71,9 +71,7 @@ func doctorTable(w io.Writer, d *report.Doctor, o Options) error {
 		style = p.yellow
 	}
 	p.text("", verdict(d), func(s string) string { return p.bold(style(s)) })
-	if !d.CanMeasure {
-		p.firstAid(d)
-	}
+	p.firstAid(d)
 	if h := hostText(d.Host); h != "" {
 		p.text(p.dim("Host: "), h, p.normal)
 	}
@@ -94,13 +92,26 @@ func doctorTable(w io.Writer, d *report.Doctor, o Options) error {
 
 // firstAid adds the one remedy to try first.
 func (p *page) firstAid(d *report.Doctor) {
-	aid := firstAid(d)
-	if aid == nil {
-		p.text("", "No check knows a remedy for this machine.", p.normal)
-		return
+	text, remedy := firstAidText(d)
+	if text != "" {
+		p.text("", text, p.normal)
 	}
-	p.text("", "What helps most ("+aid.Name+" is "+stateMark(aid.State)+"):", p.normal)
-	p.remedy("    ", aid.Remedy)
+	p.remedy("    ", remedy)
+}
+
+func firstAidText(d *report.Doctor) (text, remedy string) {
+	aid := firstAid(d)
+	switch {
+	case d.Grant != "" && d.CanMeasure:
+		return "This gives energyprobe every right it could use here:", d.Grant
+	case d.Grant != "":
+		return "What helps most is every right that energyprobe could use here:", d.Grant
+	case d.CanMeasure:
+		return "", ""
+	case aid == nil:
+		return "No check knows a remedy for this machine.", ""
+	}
+	return "What helps most (" + aid.Name + " is " + stateMark(aid.State) + "):", aid.Remedy
 }
 
 // finding adds a check: its state, its name and what was seen, with the
@@ -110,6 +121,10 @@ func (p *page) finding(c report.Check, nameWidth int) {
 	lead := "  " + p.stateStyle(c.State)(pad(mark, 9)) + "  " + p.bold(pad(name, nameWidth)) + "  "
 	p.text(lead, c.Detail, p.normal)
 	p.remedy("      ", c.Remedy)
+	for _, alternative := range c.Alternatives {
+		p.line("      " + p.dim("# or")) // a comment: pasting it along does no harm
+		p.remedy("      ", alternative)
+	}
 }
 
 func (p *page) stateStyle(s report.CheckState) func(string) string {

@@ -65,7 +65,7 @@ func metricText(name string, m report.Metric) string {
 
 // unknowns lists the headlines without a value by the reason they share, one
 // line each: "cycles, instructions: no hardware PMU in this guest".
-func unknowns(r *report.Run, headlines []headline) []string {
+func unknowns(r *report.Run, headlines ...headline) []string {
 	var order []string
 	labels := map[string][]string{}
 	for _, h := range headlines {
@@ -73,10 +73,7 @@ func unknowns(r *report.Run, headlines []headline) []string {
 		if !ok || m.Value != nil {
 			continue
 		}
-		reason := m.Reason
-		if reason == "" {
-			reason = "no reason given"
-		}
+		reason := rootReason(r.Metrics, h.name)
 		if labels[reason] == nil {
 			order = append(order, reason)
 		}
@@ -87,6 +84,24 @@ func unknowns(r *report.Run, headlines []headline) []string {
 		lines[i] = strings.Join(labels[reason], ", ") + ": " + reason
 	}
 	return lines
+}
+
+// rootReason returns why a metric is not known. One that is computed from
+// another says "cpu.cycles is not known"; the reason is then the other's.
+func rootReason(metrics map[string]report.Metric, name string) string {
+	reason := metrics[name].Reason
+	for range 4 { // deeper than any metric is derived
+		of, _, derived := strings.Cut(reason, " is not known")
+		m, ok := metrics[of]
+		if !derived || !ok || m.Reason == "" {
+			break
+		}
+		reason = m.Reason
+	}
+	if reason == "" {
+		return "no reason given"
+	}
+	return reason
 }
 
 // furtherMetrics counts the values of r that no block shows.
@@ -190,14 +205,12 @@ func attributionText(r *report.Run) string {
 		return "Split by " + plain(m) + "."
 	}
 	switch {
-	case isEstimate(r) && r.Attribution.Reason == "":
-		return ""
-	case isEstimate(r):
+	case r.Attribution.Reason != "":
 		return "Not attributed: " + r.Attribution.Reason
-	case r.Command == nil:
-		return "These are the whole machine's joules over this time."
+	case r.Command == nil || isEstimate(r):
+		return ""
 	}
-	return andThen("These are the whole machine's joules over this time, not the command's alone", r.Attribution.Reason)
+	return "These are the whole machine's joules over this time, not the command's alone."
 }
 
 // estimateText is what stands over an estimate.

@@ -226,16 +226,23 @@ func doctorMarkdown(w io.Writer, d *report.Doctor) error {
 	m := &markdown{}
 	m.para("### %s", md(verdict(d)))
 	m.para("Host: %s. %s.", md(hostText(d.Host)), md(strings.TrimSpace(d.Tool.Name+" "+d.Tool.Version)))
+	if text, remedy := firstAidText(d); text != "" {
+		m.item(md(text), remedy)
+		m.WriteByte('\n')
+	}
 	for _, group := range groups(d) {
 		var rows [][]string
 		for _, c := range d.Checks {
 			if c.Group != group {
 				continue
 			}
-			remedy := ""
-			if c.Remedy != "" {
-				remedy = cellCode(strings.ReplaceAll(c.Remedy, "\n", "; "))
+			var remedies []string
+			for _, r := range append([]string{c.Remedy}, c.Alternatives...) {
+				if r != "" {
+					remedies = append(remedies, cellCode(strings.ReplaceAll(r, "\n", "; ")))
+				}
 			}
+			remedy := strings.Join(remedies, " or ")
 			rows = append(rows, []string{stateMark(c.State), md(c.Name), md(c.Detail), remedy})
 		}
 		m.table([]string{"State", title(md(group)), "Finding", "Remedy"}, make([]bool, 4), rows)

@@ -26,8 +26,10 @@ func prefixFor(v float64, digits int) prefix {
 
 // commonPrefix returns one prefix for amounts that stand below each other:
 // that of the largest, or the next smaller one where that saves the smallest
-// from reading 0.0something and the largest stays within five digits.
-func commonPrefix(amounts []float64) prefix {
+// from reading less than least and the largest stays within five digits.
+// least is 1 for values of many digits, and 0.1 for estimates, which would
+// need zeros for their few.
+func commonPrefix(amounts []float64, least float64) prefix {
 	largest, smallest := 0.0, math.Inf(1)
 	for _, a := range amounts {
 		if a = math.Abs(a); a > 0 {
@@ -35,8 +37,8 @@ func commonPrefix(amounts []float64) prefix {
 		}
 	}
 	p := prefixFor(largest, 5)
-	if next := prefixOf(p.exp/3 - 1); largest > 0 && p.scale(smallest) < 1 &&
-		next.scale(smallest) >= 1 && next.scale(largest) < 1e5 {
+	if next := prefixOf(p.exp/3 - 1); largest > 0 && p.scale(smallest) < least &&
+		next.scale(smallest) >= least && next.scale(largest) < 1e5 {
 		return next
 	}
 	return p

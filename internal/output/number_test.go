@@ -62,6 +62,9 @@ func TestQuantities(t *testing.T) {
 }
 
 func TestCommonPrefix(t *testing.T) {
+	if got := commonPrefix([]float64{19, 0.22}, 0.1); got != noPrefix {
+		t.Errorf("19 J and 0.22 J, estimated, get the prefix %q", got.symbol)
+	}
 	for _, c := range []struct {
 		amounts []float64
 		want    string
@@ -71,7 +74,7 @@ func TestCommonPrefix(t *testing.T) {
 		{[]float64{1.38}, ""}, {[]float64{0.0138, 0.002}, "m"}, {nil, ""}, {[]float64{0, 0}, ""},
 		{[]float64{5e6, 0.1}, "M"}, // no prefix suits both
 	} {
-		if got := commonPrefix(c.amounts); got.symbol != c.want {
+		if got := commonPrefix(c.amounts, 1); got.symbol != c.want {
 			t.Errorf("commonPrefix(%v) = %q, want %q", c.amounts, got.symbol, c.want)
 		}
 	}

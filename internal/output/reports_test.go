@@ -55,7 +55,7 @@ func baseRun(durationS float64, argv ...string) *report.Run {
 		Target:      report.Target{Kind: "command"},
 		Command:     &report.Command{Argv: argv, PID: 41215, ExitCode: ptr(0)},
 		Source:      report.Source{Name: "perf", Quality: energy.Measured, UpdateIntervalS: ptr(0.0010009)},
-		Attribution: report.Attribution{Method: "none", Reason: "the kernel has no BTF, which eBPF needs"},
+		Attribution: report.Attribution{Method: "none", Reason: "these are the whole machine's joules; splitting them needs eBPF, and the kernel has no BTF"},
 		Overhead:    report.Overhead{CPUS: 0.01234, WindowCPUS: 0.00412, EnergyJ: ptr(0.31), Samples: 14},
 	}
 }
@@ -175,9 +175,11 @@ func estimate() *report.Run {
 	per := k("energy.per_cpu_second", 31.93/4.18, "tdp-share")
 	per.Quality = energy.Estimated
 	addMetrics(r, per)
-	for _, name := range []string{"cpu.cycles", "cpu.instructions", "cpu.ipc", "cpu.cache_miss_ratio", "energy.per_instruction"} {
+	for _, name := range []string{"cpu.cycles", "cpu.instructions", "cpu.cache_miss_ratio"} {
 		addMetrics(r, energy.UnknownMetric(name, "perf", "this virtual machine has no hardware PMU"))
 	}
+	addMetrics(r, energy.UnknownMetric("cpu.ipc", "perf", "cpu.instructions is not known"),
+		energy.UnknownMetric("energy.per_instruction", "perf", "cpu.instructions is not known: this virtual machine has no hardware PMU"))
 	r.Models = map[string]report.Model{
 		"tdp-naive": {EnergyJ: ptr(1515.9), LowJ: ptr(842.1), HighJ: ptr(1684.3), Description: "TDP of a whole socket times the duration"},
 		"tdp-share": {EnergyJ: ptr(31.93), LowJ: ptr(11.4), HighJ: ptr(77.2), Description: "this guest's share of a socket, idle and busy power apart"},
@@ -324,6 +326,8 @@ func doctorForbidden() *report.Doctor {
 		check("zones", "uncore-0", report.Broken, "intel-rapl:0:1/energy_uj stands at 0 under load", ""),
 		check("host", "governor", report.Note, "powersave: the clock follows the load, so repeat short runs", ""),
 	}
+	d.Grant = "sudo setcap cap_perfmon,cap_dac_read_search,cap_bpf+ep /usr/local/bin/energyprobe"
+	d.Checks[0].Alternatives = []string{"sudo sysctl -w kernel.perf_event_paranoid=0", "sudo energyprobe run -- COMMAND"}
 	return d
 }
 

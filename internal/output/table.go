@@ -3,6 +3,7 @@ package output
 import (
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
@@ -15,8 +16,9 @@ func runTable(w io.Writer, r *report.Run, o Options) error {
 	p.head(r)
 	p.domains(r)
 	p.course(r)
-	p.facts("Counters of "+whose(r), r, counterHeadlines[:])
-	p.facts("Energy put against work", r, energyHeadlines[:])
+	p.facts("Counters of "+whose(r), facts(r, counterHeadlines[:]))
+	p.facts("Energy put against work", facts(r, energyHeadlines[:]))
+	p.unknowns(r)
 	p.models(r)
 	p.crossCheck(r)
 	p.refusals(r)
@@ -138,41 +140,48 @@ func watts(v float64) string {
 	return quantity(v, "W", 3)
 }
 
-// facts shows labelled values in columns, and why some are missing.
-func (p *page) facts(title string, r *report.Run, headlines []headline) {
-	all := facts(r, headlines)
-	if len(all) == 0 {
+// facts shows labelled values in columns.
+func (p *page) facts(title string, all []fact) {
+	known := slices.DeleteFunc(all, func(f fact) bool { return f.value == "-" })
+	if len(known) == 0 {
 		return
 	}
 	p.section(title)
-	pairs := min(max(p.o.Width/40, 1), 3)
-	g := &grid{}
-	for range pairs {
-		g.right = append(g.right, false, true)
+	p.block(known, min(max(p.o.Width/40, 1), 3))
+}
+
+// unknowns says which of the facts are missing, and why.
+func (p *page) unknowns(r *report.Run) {
+	lines := unknowns(r, slices.Concat(counterHeadlines[:], energyHeadlines[:])...)
+	if len(lines) > 0 {
+		p.blank()
 	}
-	known := all[:0:0]
-	for _, f := range all {
-		if f.value != "-" {
-			known = append(known, f)
+	for _, line := range lines {
+		p.text("  unknown: ", line, p.yellow)
+	}
+}
+
+// block sets facts in rows of n, labels and values aligned. It is no grid:
+// setting up the table library costs more than the few lines are worth.
+func (p *page) block(facts []fact, n int) {
+	label, value := make([]int, n), make([]int, n)
+	for i, f := range facts {
+		if p.o.ASCII {
+			facts[i].value = toASCII.Replace(f.value)
 		}
+		label[i%n] = max(label[i%n], columns(f.label))
+		value[i%n] = max(value[i%n], columns(facts[i].value))
 	}
-	for i := 0; i < len(known); i += pairs {
-		row := make([]string, 2*pairs)
-		for k := range pairs {
-			if i+k < len(known) {
-				row[2*k], row[2*k+1] = p.dim(known[i+k].label), known[i+k].value
-				if k < pairs-1 {
-					row[2*k+1] += "    "
-				}
-			}
+	line := ""
+	for i, f := range facts {
+		k := i % n
+		line += p.dim(f.label) + strings.Repeat(" ", label[k]-columns(f.label)+2+value[k]-columns(f.value)) + f.value
+		if k == n-1 || i == len(facts)-1 {
+			p.line("  " + line)
+			line = ""
+			continue
 		}
-		g.rows = append(g.rows, row)
-	}
-	if len(g.rows) > 0 {
-		p.table(g)
-	}
-	for _, line := range unknowns(r, headlines) {
-		p.text("  - ", "unknown: "+line, p.yellow)
+		line += "      "
 	}
 }
 
@@ -190,19 +199,23 @@ func (p *page) models(r *report.Run) {
 	for i := range g.header {
 		g.header[i] = p.dim(g.header[i])
 	}
-	for _, row := range modelTable(r) {
-		if !measured {
-			row = row[:3]
+	rows := modelTable(r)
+	for i, name := range sortedKeys(r.Models) {
+		row := rows[i][:len(g.header)]
+		if room := p.o.Width - modelColumns; room > 30 {
+			row = append(row, p.dim(shorten(plain(r.Models[name].Description), room)))
 		}
 		g.rows = append(g.rows, row)
 	}
-	p.table(g)
-	for _, name := range sortedKeys(r.Models) {
-		if d := r.Models[name].Description; d != "" {
-			p.text("  "+plain(name)+": ", d, p.dim)
-		}
+	if len(g.rows[0]) > len(g.header) {
+		g.header, g.right = append(g.header, p.dim("What it is")), append(g.right, false)
 	}
+	p.table(g)
 }
+
+// modelColumns is what the columns of models take at most; what is left may
+// hold the descriptions.
+const modelColumns = 66
 
 // modelTable returns name, energy, range and error of each model.
 func modelTable(r *report.Run) [][]string {
@@ -210,7 +223,7 @@ func modelTable(r *report.Run) [][]string {
 	for _, m := range r.Models {
 		amounts = append(amounts, deref(m.EnergyJ))
 	}
-	p := commonPrefix(amounts)
+	p := commonPrefix(amounts, leastFor(energy.Estimated))
 	var rows [][]string
 	for _, name := range sortedKeys(r.Models) {
 		m := r.Models[name]

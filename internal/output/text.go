@@ -88,14 +88,6 @@ func plain(s string) string {
 	return b.String()
 }
 
-// andThen joins a statement and its reason.
-func andThen(statement, reason string) string {
-	if reason == "" {
-		return statement + "."
-	}
-	return statement + ": " + reason
-}
-
 // withRemedy joins a reason and what would change it.
 func withRemedy(reason, remedy string) string {
 	if remedy == "" {

@@ -113,7 +113,7 @@ type domainTable struct {
 // rows compare at a glance.
 func newDomainTable(r *report.Run) domainTable {
 	nodes := tree(foldCores(r.Domains))
-	f := newEnergyFormat(nodes, r.Total)
+	f := newEnergyFormat(nodes, r.Total, leastFor(totalQuality(r)))
 	var t domainTable
 	for _, n := range nodes {
 		row := f.row(n.Energy, n.Quality)
@@ -166,7 +166,7 @@ type energyFormat struct{ energy, power prefix }
 
 // newEnergyFormat chooses the prefixes by what counts: a child's microjoules
 // shall not turn the total into millions of them.
-func newEnergyFormat(nodes []node, total report.Energy) energyFormat {
+func newEnergyFormat(nodes []node, total report.Energy, least float64) energyFormat {
 	amounts := []float64{deref(total.EnergyJ)}
 	watts := []float64{deref(total.PowerW)}
 	for _, n := range nodes {
@@ -175,13 +175,21 @@ func newEnergyFormat(nodes []node, total report.Energy) energyFormat {
 			watts = append(watts, deref(n.PowerW))
 		}
 	}
-	return energyFormat{commonPrefix(amounts), commonPrefix(watts)}
+	return energyFormat{commonPrefix(amounts, least), commonPrefix(watts, least)}
+}
+
+// leastFor is the argument of commonPrefix for values of a quality.
+func leastFor(q energy.Quality) float64 {
+	if q == energy.Estimated {
+		return 0.1
+	}
+	return 1
 }
 
 func (f energyFormat) row(e report.Energy, q energy.Quality) domainRow {
 	row := domainRow{unit: f.energy.symbol + "J", power: "-"}
 	switch {
-	case e.EnergyJ == nil && e.LowJ != nil:
+	case e.EnergyJ == nil && deref(e.LowJ) > 0:
 		// Some of it was seen: that much it was at least.
 		low := f.energy.scale(*e.LowJ)
 		row.value, row.unknown = "≥ "+roundTo(low, 2-exponent(low, 3), math.Floor), e.Reason

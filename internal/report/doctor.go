@@ -11,8 +11,11 @@ type Doctor struct {
 	// Best is the source that a run would use: perf, powercap, msr or model.
 	Best string `json:"best"`
 	// CanMeasure is false when the best a run can do is an estimate.
-	CanMeasure bool    `json:"can_measure"`
-	Checks     []Check `json:"checks"` // the findings, grouped and ordered for reading
+	CanMeasure bool `json:"can_measure"`
+	// Grant is the one line that gives this program every right that would
+	// help on this host, "" when none is missing or none can be given.
+	Grant  string  `json:"grant"`
+	Checks []Check `json:"checks"` // the findings, grouped and ordered for reading
 }
 
 // CheckState is the outcome of a check.
@@ -34,5 +37,8 @@ type Check struct {
 	Name   string     `json:"name"`   // perf, powercap, package-0, CAP_PERFMON, smt
 	State  CheckState `json:"state"`  // the outcome
 	Detail string     `json:"detail"` // what was seen, and where
-	Remedy string     `json:"remedy"` // a line that can be pasted, or ""
+	Remedy string     `json:"remedy"` // lines that can be pasted, or ""; what takes the fewest rights
+	// Alternatives are other remedies, each enough by itself, from fewer
+	// rights to more.
+	Alternatives []string `json:"alternatives,omitempty"`
 }

@@ -1,0 +1,68 @@
+package output
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const docFile = "../../docs/output.md"
+
+// An example of docs/output.md is a comment that names a golden file, with
+// the lines to show, and the block after it.
+var example = regexp.MustCompile("(?m)^<!-- golden: (\\S+?)(?: (\\d+)-(\\d+))? -->\n(?:\n(````+)\\w*\n(?s:.*?)\n````+\n)?")
+
+// TestDocsShowRealOutput holds the examples of docs/output.md to the golden
+// files.
+func TestDocsShowRealOutput(t *testing.T) {
+	doc, err := os.ReadFile(docFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	got := example.ReplaceAllStringFunc(string(doc), func(s string) string {
+		n++
+		m := example.FindStringSubmatch(s)
+		return exampleOf(t, m[1], m[2], m[3])
+	})
+	if n == 0 {
+		t.Fatal("no examples: has the form of the comments changed?")
+	}
+	if got == string(doc) {
+		return
+	}
+	if !*update {
+		t.Fatalf("%s does not show what the program prints: go test ./internal/output -update", docFile)
+	}
+	if err := os.WriteFile(docFile, []byte(got), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func exampleOf(t *testing.T, name, from, to string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(goldenDir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimRight(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n"), "\n")
+	head := name
+	if from != "" {
+		var a, b int
+		if _, err := fmt.Sscan(from, &a); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Sscan(to, &b); err != nil {
+			t.Fatal(err)
+		}
+		if a < 1 || b > len(lines) || a > b {
+			t.Fatalf("%s has %d lines, not %s to %s", name, len(lines), from, to)
+		}
+		lines, head = lines[a-1:b], name+" "+from+"-"+to
+	}
+	kind := strings.TrimPrefix(filepath.Ext(name), ".")
+	return "<!-- golden: " + head + " -->\n\n````" + kind + "\n" + strings.Join(lines, "\n") + "\n````\n"
+}
