@@ -215,6 +215,10 @@ func fileError(path string, err error) error {
 	if err == nil {
 		return nil
 	}
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err // the path in it may be the temporary file's
+	}
 	if hint := fileHint(path, err); hint != "" {
 		return fmt.Errorf("write result to %q: %w: %s", path, err, hint)
 	}
