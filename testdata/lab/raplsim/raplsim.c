@@ -376,6 +376,46 @@ static void latch(struct package *p, u64 ahead)
 		psys_latched = platform_energy(ahead);
 }
 
+/* ---- history: what all energies were at every moment at which some power changed ---- */
+
+static uint trace = 32768;
+module_param(trace, uint, 0444);
+MODULE_PARM_DESC(trace, "moments kept in /proc/raplsim_trace, 0 for none");
+
+/* Between two moments powers are constant, so energies at any instant are a straight line away. */
+struct moment {
+	u64 at;			/* CLOCK_MONOTONIC ns */
+	wide e[];		/* fJ since load: N_DIE_DOMAINS per die, then the platform */
+};
+static void *moments;
+static u64 n_moments;		/* ever recorded; the ring holds the last `trace` of them */
+
+static size_t moment_size(void)
+{
+	return ALIGN(struct_size((struct moment *)NULL, e, n_dies * N_DIE_DOMAINS + 1), 16);
+}
+
+static struct moment *moment(void *ring, u64 n)
+{
+	return ring + n % trace * moment_size();
+}
+
+/* Energies must be up to date. */
+static void remember(u64 now)
+{
+	struct moment *m;
+	int i, d;
+
+	if (!moments)
+		return;
+	m = moment(moments, n_moments++);
+	m->at = now;
+	for (i = 0; i < n_dies; i++)
+		for (d = 0; d < N_DIE_DOMAINS; d++)
+			m->e[i * N_DIE_DOMAINS + d] = energy(&dies[i], d, 0);
+	m->e[n_dies * N_DIE_DOMAINS] = platform_energy(0);
+}
+
 /*
  * Bring all energies to the present and every register to its last refresh. Power has been constant
  * since now_all, so a refresh that has passed can be latched exactly after the fact: no timer needed,
@@ -420,6 +460,7 @@ static u64 advance(void)
 		cores[i].e += (wide)(cores[i].idle_p + cores[i].busy_p) * dt;
 	psys_e += (wide)psys_p * dt;
 	now_all = now;
+	remember(now);
 	return now;
 }
 
@@ -1343,6 +1384,80 @@ static loff_t seek_truth(struct file *file, loff_t offset, int whence)
 	return file->private_data ? seq_lseek(file, offset, whence) : 0;
 }
 
+/* ---- /proc/raplsim_trace: a line per moment, oldest first ---- */
+
+struct trace_view {
+	u64 first, end;
+	u8 ring[] __aligned(16);
+};
+
+static void *seq_moment(struct seq_file *m, loff_t *pos)
+{
+	struct trace_view *v = m->private;
+
+	return v->first + *pos < v->end ? moment(v->ring, v->first + *pos) : NULL;
+}
+
+static void *seq_next_moment(struct seq_file *m, void *at, loff_t *pos)
+{
+	++*pos;
+	return seq_moment(m, pos);
+}
+
+static int seq_show_moment(struct seq_file *m, void *at)
+{
+	struct moment *t = at;
+	int i;
+
+	seq_printf(m, "%llu", t->at);
+	for (i = 0; i <= n_dies * N_DIE_DOMAINS; i++)
+		seq_printf(m, " %llu", nanojoules(t->e[i]));
+	seq_putc(m, '\n');
+	return 0;
+}
+
+static const struct seq_operations seq_trace = {
+	.start = seq_moment, .next = seq_next_moment, .stop = seq_stop_truth, .show = seq_show_moment,
+};
+
+static int open_trace(struct inode *inode, struct file *file)
+{
+	struct trace_view *v;
+	unsigned long flags;
+	int err;
+
+	if (!moments)
+		return -ENODATA;
+	v = vmalloc(struct_size(v, ring, trace * moment_size()));
+	if (!v)
+		return -ENOMEM;
+	flags = enter();
+	settle_all(advance());
+	memcpy(v->ring, moments, trace * moment_size());
+	v->end = n_moments;
+	v->first = n_moments > trace ? n_moments - trace : 0;
+	leave(flags);
+	err = seq_open(file, &seq_trace);
+	if (err)
+		vfree(v);
+	else
+		((struct seq_file *)file->private_data)->private = v;
+	return err;
+}
+
+static int release_trace(struct inode *inode, struct file *file)
+{
+	vfree(((struct seq_file *)file->private_data)->private);
+	return seq_release(inode, file);
+}
+
+static const struct proc_ops proc_trace = {
+	.proc_open = open_trace,
+	.proc_read = seq_read,
+	.proc_lseek = seq_lseek,
+	.proc_release = release_trace,
+};
+
 /* ---- configuration: parameters at load, writes to /proc/raplsim later ---- */
 
 static struct kind *class_named(const char *prefix)
@@ -1823,7 +1938,7 @@ static void set_cpuid_rapl(bool on)
 }
 
 static int n_hooks, n_probes;
-static bool has_pmu, has_proc;
+static bool has_pmu, has_proc, has_trace;
 
 static void undo(void)
 {
@@ -1833,6 +1948,8 @@ static void undo(void)
 		perf_pmu_unregister(&core_pmu);
 	if (has_proc)
 		remove_proc_entry("raplsim", NULL);
+	if (has_trace)
+		remove_proc_entry("raplsim_trace", NULL);
 	while (n_probes)
 		unregister_kprobe(&probes[--n_probes]);
 	while (n_hooks) {
@@ -1845,6 +1962,7 @@ static void undo(void)
 	for (i = 0; i < n_records; i++)
 		kfree(records[i]);
 	vfree(records);
+	vfree(moments);
 	kvfree(cores);
 	kvfree(cpus);
 }
@@ -1871,6 +1989,13 @@ static int __init raplsim_init(void)
 	list_add_tail(&stray->live, &alive);
 	n_alive++;
 
+	if (trace) {
+		moments = vmalloc(trace * moment_size());
+		if (!moments) {
+			err = -ENOMEM;
+			goto fail;
+		}
+	}
 	start_clock();
 	if (cpuid_rapl)
 		set_cpuid_rapl(true);
@@ -1907,7 +2032,8 @@ static int __init raplsim_init(void)
 		has_pmu = true;
 	}
 	has_proc = proc_create("raplsim", 0644, NULL, &proc_truth);
-	if (!has_proc) {
+	has_trace = proc_create("raplsim_trace", 0444, NULL, &proc_trace);
+	if (!has_proc || !has_trace) {
 		err = -ENOMEM;
 		goto fail;
 	}
