@@ -285,6 +285,9 @@ func (t *tree) reaped(pid int, ru *syscall.Rusage) {
 	if t.missing != nil || ru == nil {
 		return
 	}
+	if n := t.byPid[pid]; n != nil {
+		n.ending = true
+	}
 	// Children that the process waited for are in its rusage: they have to be
 	// folded into it before it goes, or they would count once more.
 	t.refresh()
