@@ -19,7 +19,7 @@ func verdict(d *report.Doctor) string {
 			names = append(names, c.Name)
 		}
 	}
-	return "Energy can be measured here through " + enumerate(names) + "."
+	return "Energy can be measured here through " + enumerate(names) + ". Nothing more is needed."
 }
 
 func enumerate(names []string) string {
@@ -29,11 +29,12 @@ func enumerate(names []string) string {
 	return strings.Join(names, "")
 }
 
-// firstAid returns the check whose remedy helps most: what is forbidden can
-// be allowed, what is broken perhaps repaired, what is absent rarely added.
+// firstAid returns the check whose remedy helps most towards measuring: what
+// is forbidden can be allowed, what is broken perhaps repaired, what is absent
+// rarely added.
 func firstAid(d *report.Doctor) *report.Check {
 	for _, state := range []report.CheckState{report.Forbidden, report.Broken, report.Absent} {
-		for _, group := range []string{"sources", "zones", "capabilities"} {
+		for _, group := range []string{"sources", "zones"} {
 			for i, c := range d.Checks {
 				if c.Group == group && c.State == state && c.Remedy != "" {
 					return &d.Checks[i]
@@ -42,6 +43,31 @@ func firstAid(d *report.Doctor) *report.Check {
 		}
 	}
 	return nil
+}
+
+// advice is something to do, in words and as lines to paste; or to know, with
+// no lines.
+type advice struct{ text, lines string }
+
+// whatToDo returns what a reader can do now: the one remedy that makes energy
+// measurable, the ways around it, and the line that gives everything.
+func whatToDo(d *report.Doctor) []advice {
+	var todo []advice
+	aid := firstAid(d)
+	switch {
+	case d.CanMeasure:
+	case aid == nil:
+		todo = append(todo, advice{text: "Nothing that could be done on this machine is known to change that."})
+	default:
+		todo = append(todo, advice{"What helps most (" + aid.Name + " is " + stateMark(aid.State) + "):", aid.Remedy})
+		for _, r := range aid.Alternatives {
+			todo = append(todo, advice{"or", r})
+		}
+	}
+	if d.Grant != "" && (aid == nil || len(todo) != 1 || d.Grant != aid.Remedy) {
+		todo = append(todo, advice{"Every right that energyprobe could use here, for cross-checks, hardware counters and attribution too:", d.Grant})
+	}
+	return todo
 }
 
 // stateMark is the word for a check's outcome.
@@ -63,7 +89,8 @@ func groups(d *report.Doctor) []string {
 	return names
 }
 
-// doctorTable writes the doctor's findings for people.
+// doctorTable writes the doctor's findings for people: the verdict, what to
+// do, and then what was found.
 func doctorTable(w io.Writer, d *report.Doctor, o Options) error {
 	p := newPage(o)
 	style := p.green
@@ -71,51 +98,33 @@ func doctorTable(w io.Writer, d *report.Doctor, o Options) error {
 		style = p.yellow
 	}
 	p.text("", verdict(d), func(s string) string { return p.bold(style(s)) })
-	p.firstAid(d)
-	if h := hostText(d.Host); h != "" {
-		p.text(p.dim("Host: "), h, p.normal)
+	for _, a := range whatToDo(d) {
+		p.text("", a.text, p.normal)
+		p.remedy("    ", a.lines)
 	}
-	nameWidth := 0
-	for _, c := range d.Checks {
-		nameWidth = max(nameWidth, min(columns(plain(c.Name)), 24))
+	if h := hostText(d.Host); h != "" {
+		p.blank()
+		p.text(p.dim("Host: "), h, p.normal)
 	}
 	for _, group := range groups(d) {
 		p.section(title(plain(group)))
+		width := 0
 		for _, c := range d.Checks {
 			if c.Group == group {
-				p.finding(c, nameWidth)
+				width = max(width, min(columns(plain(c.Name)), 24))
+			}
+		}
+		for _, c := range d.Checks {
+			if c.Group == group {
+				p.finding(c, width)
 			}
 		}
 	}
 	return p.writeTo(w)
 }
 
-// firstAid adds the one remedy to try first.
-func (p *page) firstAid(d *report.Doctor) {
-	text, remedy := firstAidText(d)
-	if text != "" {
-		p.text("", text, p.normal)
-	}
-	p.remedy("    ", remedy)
-}
-
-func firstAidText(d *report.Doctor) (text, remedy string) {
-	aid := firstAid(d)
-	switch {
-	case d.Grant != "" && d.CanMeasure:
-		return "This gives energyprobe every right it could use here:", d.Grant
-	case d.Grant != "":
-		return "What helps most is every right that energyprobe could use here:", d.Grant
-	case d.CanMeasure:
-		return "", ""
-	case aid == nil:
-		return "No check knows a remedy for this machine.", ""
-	}
-	return "What helps most (" + aid.Name + " is " + stateMark(aid.State) + "):", aid.Remedy
-}
-
 // finding adds a check: its state, its name and what was seen, with the
-// remedy on lines of its own.
+// remedies on lines of their own, from fewer rights to more.
 func (p *page) finding(c report.Check, nameWidth int) {
 	mark, name := plain(stateMark(c.State)), plain(c.Name)
 	lead := "  " + p.stateStyle(c.State)(pad(mark, 9)) + "  " + p.bold(pad(name, nameWidth)) + "  "

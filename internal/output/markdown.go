@@ -226,8 +226,8 @@ func doctorMarkdown(w io.Writer, d *report.Doctor) error {
 	m := &markdown{}
 	m.para("### %s", md(verdict(d)))
 	m.para("Host: %s. %s.", md(hostText(d.Host)), md(strings.TrimSpace(d.Tool.Name+" "+d.Tool.Version)))
-	if text, remedy := firstAidText(d); text != "" {
-		m.item(md(text), remedy)
+	for _, a := range whatToDo(d) {
+		m.item(md(a.text), a.lines)
 		m.WriteByte('\n')
 	}
 	for _, group := range groups(d) {
