@@ -152,7 +152,7 @@ func (p *Power) openCPU(pmu *pmu, cpu int, topo *topology.Topology, root string)
 		}
 		z := zoneOf(domain, cpu, topo)
 		z.Tick, z.Origin = e.scale, fmt.Sprintf("%s/%s/ on cpu %d", pmu.name, e.name, cpu)
-		z.Parent = -1
+		z.Parent, z.Behind = -1, 1<<32
 		if domain == energy.Core || domain == energy.Uncore {
 			z.Parent = pkg
 		}

@@ -169,15 +169,20 @@ func (z Zone) advance(last, now uint64, dt time.Duration) (delta uint64, wrapped
 
 // PollInterval returns the longest time between two readings that leaves no
 // doubt about wraps, whatever the caller's own interval: a quarter of the
-// fastest zone's revolution at full power, and never more than limit, which
-// covers zones whose range or power is not known and the perf driver, whose
-// own overflow timer assumes 200 W (arch/x86/events/rapl.c, rapl_timer_ms).
+// fastest zone's revolution at full power, and never more than limit.
 func PollInterval(zones []Zone, limit time.Duration) time.Duration {
 	d := limit
 	for _, z := range zones {
-		if r := z.RangeJ(); r > 0 && z.MaxW > 0 {
-			d = min(d, time.Duration(r/(4*z.MaxW)*float64(time.Second)))
-		}
+		d = z.boundPoll(z.RangeJ(), d)
 	}
 	return max(d, time.Millisecond)
+}
+
+// boundPoll returns the smaller of d and the time in which the zone draws a
+// quarter of rangeJ at its largest power.
+func (z Zone) boundPoll(rangeJ float64, d time.Duration) time.Duration {
+	if rangeJ <= 0 || z.MaxW <= 0 {
+		return d
+	}
+	return min(d, time.Duration(rangeJ/(4*z.MaxW)*float64(time.Second)))
 }

@@ -127,3 +127,18 @@ func (t *Track) Refresh() Refresh {
 func (t *Track) Between(i int, start, end Instant) Window {
 	return Between(t.Source.Zones()[i], i, t.Before, t.After, start, end, t.Refresh())
 }
+
+// PollInterval is the function of that name for the track's zones, and minds
+// the registers behind unwrapped counts as well, once Approach has seen their
+// steps.
+func (t *Track) PollInterval(limit time.Duration) time.Duration {
+	d := PollInterval(t.Source.Zones(), limit)
+	for i, z := range t.Source.Zones() {
+		if step := t.Before.StepCounts(i); z.Behind > 0 && step > 0 {
+			// Half of the register's range is out of bounds. And a few changes
+			// may all be multiples of more than one step: of up to four.
+			d = z.boundPoll(float64(z.Behind)/2*float64(step)/4*z.Tick, d)
+		}
+	}
+	return max(d, time.Millisecond)
+}

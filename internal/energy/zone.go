@@ -66,6 +66,11 @@ type Zone struct {
 	// Wrap is the counter's modulus in counts: 0 means 2^64, UnknownWrap
 	// that it is not known.
 	Wrap uint64
+	// Behind is the modulus of the register behind a count that someone else
+	// has unwrapped, in the register's own steps; 0 means none. It has to be
+	// read before half of it passes: the perf driver sign-extends the
+	// difference (arch/x86/events/rapl.c, rapl_event_update).
+	Behind uint64
 	// MaxW is a power in watts the zone can't exceed; with Wrap it bounds the
 	// time between two readings. 0 means unknown.
 	MaxW float64

@@ -42,9 +42,6 @@ const pollLimit = 5 * time.Second
 
 func newSampler(s *session) *sampler {
 	m := &sampler{tracks: s.tracks, host: s.host, interval: s.Interval, poll: pollLimit}
-	for _, t := range s.tracks {
-		m.poll = min(m.poll, energy.PollInterval(t.Source.Zones(), pollLimit))
-	}
 	zones := s.tracks[0].Source.Zones()
 	if m.interval > 0 {
 		var ids []string
@@ -61,6 +58,9 @@ func newSampler(s *session) *sampler {
 // run starts reading; the window opened at start.
 func (m *sampler) run(start energy.Instant) {
 	m.start, m.running = start, true
+	for _, t := range m.tracks {
+		m.poll = min(m.poll, t.PollInterval(pollLimit))
+	}
 	m.ended, m.halt, m.hostEnd = make(chan struct{}), make(chan struct{}), make(chan struct{})
 	for i := range m.sampled {
 		m.sampled[i] = m.tracks[0].Meter.Counts(i)
