@@ -234,6 +234,9 @@ func TestGuestConstantPower(t *testing.T) {
 	guest(t, "skylake-server", "skylake-client", "epyc")
 	reload(t, "idle_mw=50000", "busy_mw=0", "wake_mw=0", "dram_mw=8000", "dram_busy_mw=0", "psys_mw=1000", "pkg_pct=100,80", "update_us=0")
 	a, zone := truth(t), zones(t)["package-0"]
+	if zone == "" {
+		zone = zones(t)["package-0-die-0"]
+	}
 	before := microjoules(t, zone)
 	began := time.Now()
 	spin(t, "load", 200*time.Millisecond)
@@ -263,10 +266,12 @@ func TestGuestConstantPower(t *testing.T) {
 		dram += m
 	}
 	within(t, "psys, J", b.PSys.Joules()-a.PSys.Joules(), packages+dram+seconds, 1e-5)
-	if zone != "" {
-		// What lies between reading the register and reading the clock is the machine's, not the model's.
-		within(t, "powercap, J", float64(after-before)*1e-6, 50*took, 50*0.05)
+	watts := 50 / float64(dies(b))
+	if strings.HasPrefix(os.Getenv("LAB_MACHINE"), "epyc") {
+		watts = 50 // its registers are the package's
 	}
+	// What lies between reading the register and reading the clock is the machine's, not the model's.
+	within(t, "powercap, J", float64(after-before)*1e-6, watts*took, watts*0.05)
 }
 
 func TestGuestProcess(t *testing.T) {
@@ -474,7 +479,8 @@ func TestGuestFaults(t *testing.T) {
 		return err
 	}
 	control(t, "fail=dram:0")
-	if err := read("package-0/dram"); !errors.Is(err, syscall.EIO) && !errors.Is(err, syscall.ENODATA) {
+	// powercap passes on an error of its own, which depends on the kernel.
+	if err := read("package-0/dram"); !errors.Is(err, syscall.EIO) && !errors.Is(err, syscall.ENODATA) && !errors.Is(err, syscall.EINVAL) {
 		t.Errorf("failed register: %v", err)
 	}
 	if _, err := msr(0, 0x619); !errors.Is(err, syscall.EIO) {
