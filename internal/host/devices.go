@@ -2,7 +2,6 @@ package host
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 )
@@ -88,22 +87,21 @@ func leftOut(source string, names []string, reason string) string {
 // withHardware returns the entries of a class directory (/sys/block,
 // /sys/class/net) that have a device behind them: partitions, stacked block
 // devices, bridges and tunnels have none, and would count the same bytes
-// again.
-func withHardware(dir string) (map[string]bool, error) {
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	names, err := d.Readdirnames(-1)
+// again. Names that start with one of skip are not looked at.
+func withHardware(dir string, skip ...string) (map[string]bool, error) {
+	names, err := entries(dir)
 	if err != nil {
 		return nil, err
 	}
 	set := map[string]bool{}
 	for _, name := range names {
-		if exists(dir + "/" + name + "/device") {
+		if !prefixed(name, skip) && exists(dir+"/"+name+"/device") {
 			set[name] = true
 		}
 	}
 	return set, nil
+}
+
+func prefixed(name string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
 }

@@ -18,9 +18,13 @@ const (
 	diskBusy    // ms, modulo 2^32
 )
 
+// virtualDisks are names of devices that never have hardware of their own, of
+// which there may be many.
+var virtualDisks = []string{"loop", "ram", "zram", "dm-", "md"}
+
 func (d *disks) start(root string) {
 	d.root = root
-	set, err := withHardware(d.root + "/sys/block")
+	set, err := withHardware(d.root+"/sys/block", virtualDisks...)
 	switch {
 	case err != nil:
 		d.bad = why(d.root+"/sys/block", err)

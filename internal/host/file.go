@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -110,6 +111,40 @@ func slurpNumber(path string, buf *[]byte) (uint64, error) {
 func slurpText(path string, buf *[]byte) string {
 	b, _ := slurp(path, buf)
 	return strings.TrimSpace(string(b))
+}
+
+// entries returns the names in a directory, unsorted. os.File would register
+// it with the poller, look at it twice and cost three times as much.
+func entries(dir string) ([]string, error) {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = unix.Close(fd) }()
+	var names []string
+	buf := make([]byte, 8<<10)
+	for {
+		n, err := unix.ReadDirent(fd, buf)
+		if err != nil || n == 0 {
+			return names, err
+		}
+		_, _, names = unix.ParseDirent(buf[:n], -1, names)
+	}
+}
+
+// list returns the paths of a directory's entries whose names have a prefix,
+// sorted; none where there is no such directory.
+func list(dir, prefix string) []string {
+	// A directory that fails half-way still gave what it gave.
+	names, _ := entries(dir)
+	var all []string
+	for _, name := range names {
+		if strings.HasPrefix(name, prefix) {
+			all = append(all, dir+"/"+name)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 func exists(path string) bool { return unix.Access(path, unix.F_OK) == nil }

@@ -2,7 +2,6 @@ package host
 
 import (
 	"bytes"
-	"path/filepath"
 	"time"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
@@ -32,13 +31,7 @@ type policy struct {
 const cpuinfoEvery = 10 * time.Second
 
 func (f *frequency) start(root string, buf *[]byte) {
-	// The pattern is valid, so Glob has no error to return.
-	dirs, _ := filepath.Glob(root + "/sys/devices/system/cpu/cpufreq/policy[0-9]*")
-	if len(dirs) == 0 {
-		// Before Linux 4.3 policies were in the directories of their CPUs.
-		dirs, _ = filepath.Glob(root + "/sys/devices/system/cpu/cpu[0-9]*/cpufreq")
-	}
-	for _, dir := range dirs {
+	for _, dir := range list(root+"/sys/devices/system/cpu/cpufreq", "policy") {
 		cur := dir + "/scaling_cur_freq"
 		b, err := slurp(dir+"/affected_cpus", buf)
 		cpus := len(bytes.Fields(b))

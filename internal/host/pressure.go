@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
+	"syscall"
 
 	"github.com/prometheus/procfs"
 )
@@ -15,20 +15,19 @@ var pressureKinds = [...]string{"cpu", "memory", "io"}
 // readPressure returns the time, in microseconds, in which some task was
 // stalled (Documentation/accounting/psi.rst).
 func readPressure(root string) (c [len(pressureKinds)]counter) {
+	fs, err := procfs.NewFS(root + "/proc")
 	for i, kind := range pressureKinds {
-		c[i] = pressure(root, kind)
+		if err != nil {
+			c[i].bad = why(root+"/proc", err)
+			continue
+		}
+		c[i] = pressure(fs, kind, root+"/proc/pressure/"+kind)
 	}
 	return c
 }
 
-func pressure(root, kind string) counter {
-	path := root + "/proc/pressure/" + kind
-	var v uint64
+func pressure(fs procfs.FS, kind, path string) (c counter) {
 	err := guarded(func() error {
-		fs, err := procfs.NewFS(root + "/proc")
-		if err != nil {
-			return err
-		}
 		psi, err := fs.PSIStatsForResource(kind)
 		if err != nil {
 			return err
@@ -36,17 +35,17 @@ func pressure(root, kind string) counter {
 		if psi.Some == nil {
 			return errNoLine
 		}
-		v = psi.Some.Total
+		c.v = psi.Some.Total
 		return nil
 	})
 	if err == nil {
-		return counter{v: v}
+		return c
 	}
-	s := why(path, err)
-	if errors.Is(err, os.ErrNotExist) || strings.HasSuffix(s, "switched off") {
-		s += ": pressure accounting needs CONFIG_PSI and, on some kernels, psi=1 on the kernel's command line"
+	c.bad = why(path, err)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.EOPNOTSUPP) {
+		c.bad += ": pressure accounting needs CONFIG_PSI and, on some kernels, psi=1 on the kernel's command line"
 	}
-	return counter{bad: s}
+	return c
 }
 
 // guarded runs a parser that is not ours. Some of them index fields of a line

@@ -49,9 +49,17 @@ func (p *procReader) read() ([]byte, error) {
 	if errno != 0 {
 		return nil, errno
 	}
-	b, err := readFD(int(fd), &p.buf)
-	_ = unix.Close(int(fd))
-	return b, err
+	defer func() { _ = unix.Close(int(fd)) }()
+	// The kernel fills a page with whole records (fs/seq_file.c): what ends
+	// long before a page does is all there is, and needs no second look.
+	n, err := unix.Pread(int(fd), p.buf, 0)
+	if err != nil {
+		return nil, err
+	}
+	if n < len(p.buf)/2 {
+		return p.buf[:n], nil
+	}
+	return readFD(int(fd), &p.buf)
 }
 
 // name returns the path of the file that was read last, for messages.

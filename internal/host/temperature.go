@@ -2,8 +2,6 @@ package host
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -47,11 +45,10 @@ func (t *temperature) findHwmon(root string, buf *[]byte) {
 			continue
 		}
 		var inputs []sensor
-		// The pattern is valid, so Glob has no error to return.
-		paths, _ := filepath.Glob(dir + "/temp*_input")
-		for _, path := range paths {
-			label := strings.TrimSuffix(path, "_input") + "_label"
-			inputs = append(inputs, sensor{path, slurpText(label, buf)})
+		for _, path := range list(dir, "temp") {
+			if stem, ok := strings.CutSuffix(path, "_input"); ok {
+				inputs = append(inputs, sensor{path, slurpText(stem+"_label", buf)})
+			}
 		}
 		for _, s := range choose(inputs) {
 			t.keep(s.path)
@@ -103,25 +100,6 @@ func (t *temperature) keep(path string) {
 		return
 	}
 	t.sensors = append(t.sensors, f)
-}
-
-// list returns the entries of a directory whose names have a prefix, sorted.
-func list(dir, prefix string) []string {
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil
-	}
-	defer d.Close()
-	// A directory that fails half-way still gave what it gave.
-	names, _ := d.Readdirnames(-1)
-	var all []string
-	for _, name := range names {
-		if strings.HasPrefix(name, prefix) {
-			all = append(all, dir+"/"+name)
-		}
-	}
-	slices.Sort(all)
-	return all
 }
 
 func (t *temperature) sample(buf *[]byte, now energy.Instant) {

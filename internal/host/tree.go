@@ -131,12 +131,7 @@ func (t *tree) update(n *node, st procStat) {
 // baseline makes what a process has used so far its past.
 func (t *tree) baseline(n *node) {
 	t.readIO(n)
-	t.readSwitches(n, func(tid int, v [2]uint64) { n.switches[tid] = v })
-	if b, err := t.proc.file(n.pid, "status"); err == nil {
-		if hwm, err := parseHighWater(b); err == nil {
-			n.hwm0 = int64(hwm)
-		}
-	}
+	n.hwm0 = t.readStatus(n, func(tid int, v [2]uint64) { n.switches[tid] = v })
 	n.self0, n.kids0 = n.self, n.kids
 }
 
@@ -182,16 +177,16 @@ func (t *tree) readRunWait() {
 // maxSwitchThreads bounds the threads whose status is read, at 20 us each.
 const maxSwitchThreads = 4096
 
-// readSwitches hands the context switches of each of a process's threads to
-// take.
-func (t *tree) readSwitches(n *node, take func(tid int, v [2]uint64)) {
+// readStatus hands the context switches of each of a process's threads to
+// take and returns VmHWM, the largest resident set the process has had, or 0.
+func (t *tree) readStatus(n *node, take func(tid int, v [2]uint64)) (hwm int64) {
 	if n.switches == nil {
 		n.switches = map[int][2]uint64{}
 	}
 	tids := t.walk.tasks(t, n)
 	if len(tids) > maxSwitchThreads {
 		t.switchErr = fmt.Sprintf("process %d has %d threads, too many to ask one by one", n.pid, len(tids))
-		return
+		tids = tids[:1]
 	}
 	for _, tid := range tids {
 		b, err := t.proc.task(n.pid, tid, "status")
@@ -204,10 +199,15 @@ func (t *tree) readSwitches(n *node, take func(tid int, v [2]uint64)) {
 		}
 		if err != nil {
 			t.switchErr = why(t.proc.name(), err)
-			return
+			return hwm
+		}
+		// All threads show the same memory.
+		if mark, err := parseHighWater(b); err == nil {
+			hwm = int64(mark)
 		}
 		take(tid, v)
 	}
+	return hwm
 }
 
 // gone reports whether a file of a process is missing because the process is.

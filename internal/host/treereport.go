@@ -52,7 +52,7 @@ func (t *tree) last(n *node) {
 	}
 	base := len(n.switches)
 	n.self[useVoluntary], n.self[useInvoluntary] = n.self0[useVoluntary], n.self0[useInvoluntary]
-	t.readSwitches(n, func(tid int, v [2]uint64) {
+	hwm := t.readStatus(n, func(tid int, v [2]uint64) {
 		v0, known := n.switches[tid]
 		if known {
 			base--
@@ -63,14 +63,10 @@ func (t *tree) last(n *node) {
 	if base > 0 && t.switchErr == "" {
 		t.switchErr = fmt.Sprintf("%d threads of process %d ended within the window and took their counts along", base, n.pid)
 	}
-	b, err := t.proc.file(n.pid, "status")
-	if err != nil {
-		return
-	}
 	// The mark is of the process's whole life: it speaks of this window only
 	// when it rose in it.
-	if hwm, err := parseHighWater(b); err == nil && int64(hwm) > n.hwm0 {
-		t.exact = max(t.exact, int64(hwm))
+	if hwm > n.hwm0 {
+		t.exact = max(t.exact, hwm)
 	}
 }
 

@@ -61,13 +61,8 @@ func (w *walker) tasks(t *tree, n *node) []int {
 
 // numericEntries appends the entries of a directory that are numbers.
 func numericEntries(into []int, dir string) []int {
-	d, err := os.Open(dir)
-	if err != nil {
-		return into
-	}
-	defer d.Close()
 	// A directory that fails half-way still gave what it gave.
-	names, _ := d.Readdirnames(-1)
+	names, _ := entries(dir)
 	for _, name := range names {
 		if id, err := strconv.Atoi(name); err == nil && id > 0 {
 			into = append(into, id)
