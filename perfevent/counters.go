@@ -170,9 +170,15 @@ func forPMU(events []event, pmuType uint32) []event {
 func (c *Counters) openGroup(events []event, pid, cpu, flags int, waiting bool) (*group, error) {
 	g, err := openEvents(events, pid, cpu, flags, waiting, c.userOnly)
 	if !c.userOnly && (errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM)) {
-		if g, err2 := openEvents(events, pid, cpu, flags, waiting, true); err2 == nil {
+		g, err2 := openEvents(events, pid, cpu, flags, waiting, true)
+		if err2 == nil {
 			c.userOnly = true
 			return g, nil
+		}
+		if !errors.Is(err2, unix.EACCES) && !errors.Is(err2, unix.EPERM) {
+			// Rights are checked before the event is looked for: with those
+			// that user mode takes, it turns out not to be there at all.
+			return nil, err2
 		}
 	}
 	return g, err
