@@ -1,0 +1,106 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/energyprobe/energyprobe/internal/priv"
+	"github.com/energyprobe/energyprobe/internal/report"
+)
+
+// executable is the file that remedies give rights to.
+type executable struct {
+	path string
+	// elsewhere is where to install it first, "" when rights can be given to
+	// the file where it lies.
+	elsewhere string
+}
+
+// installed is where a program goes that is not a package's.
+const installed = "/usr/local/bin/energyprobe"
+
+// executable finds out whether capabilities can be given to the file: not on a
+// file system mounted nosuid, where execve ignores them (mount(2)), nor on one
+// that can't store them.
+func (e examination) executable() finding {
+	x := executable{path: e.Exe}
+	if x.path == "" {
+		exe, err := os.Executable()
+		if err != nil {
+			x.path = "/path/to/energyprobe"
+			return finding{learnt: func(e *examination) { e.exe = x }}
+		}
+		x.path = exe
+	}
+	why := ""
+	var fs unix.Statfs_t
+	if err := unix.Statfs(x.path, &fs); err == nil && fs.Flags&unix.MS_NOSUID != 0 {
+		why = filepath.Dir(x.path) + " is on a file system mounted nosuid, where capabilities of files do not count"
+	} else if _, err := unix.Getxattr(x.path, "security.capability", nil); errors.Is(err, unix.ENOTSUP) {
+		why = filepath.Dir(x.path) + " is on a file system that can't store capabilities"
+	}
+	learnt := func(e *examination) { e.exe = x }
+	if why == "" {
+		return finding{learnt: learnt}
+	}
+	if x.path != installed {
+		x.elsewhere = installed
+	}
+	return finding{learnt: learnt, checks: []report.Check{treat(
+		check(groupCapabilities, "file capabilities", report.Note, "%s", why),
+		fmt.Sprintf("sudo install -m 755 %s %s", shellWord(x.path), installed))}}
+}
+
+// allow says how this process comes by capabilities, "" when it has them.
+func (e examination) allow(caps ...priv.Cap) string {
+	if e.exe.elsewhere == "" {
+		return e.state.Remedy(e.exe.path, caps...)
+	}
+	line := e.state.Remedy(e.exe.elsewhere, caps...)
+	if strings.HasPrefix(line, "sudo setcap ") {
+		line = fmt.Sprintf("sudo install -m 755 %s %s && %s", shellWord(e.exe.path), e.exe.elsewhere, line)
+	}
+	return line
+}
+
+// grant is the line that gives every right that helps.
+func (e examination) grant() string { return e.allow(e.helpful.Caps()...) }
+
+// asRoot is the remedy that needs nothing but a password, and takes the most
+// rights. It is no use inside a container, and to who is root already.
+func (e examination) asRoot() string {
+	if !e.ownsHost() || e.state.UID.Effective == 0 {
+		return ""
+	}
+	return fmt.Sprintf("sudo %s run --user $USER -- COMMAND", shellWord(e.exe.path))
+}
+
+// ownsHost reports whether commands of the administrator work from here:
+// neither in a container nor in a user namespace of its own.
+func (e examination) ownsHost() bool { return e.state.InitialUserNS && !e.container.Inside() }
+
+// onHost marks a command that has to be given outside of a container.
+func (e examination) onHost(line string) string {
+	if e.ownsHost() {
+		return line
+	}
+	return "on the host: " + line
+}
+
+// shellWord quotes s for a POSIX shell where that is needed.
+func shellWord(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("/._-+:@%,=", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// useful notes that capabilities would change something here.
+func (e *examination) useful(caps ...priv.Cap) { e.helpful |= priv.Of(caps...) }
