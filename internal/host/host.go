@@ -136,6 +136,7 @@ func (s *Sampler) Tick() {
 // Ending takes the last counters of a child that has ended and is not reaped
 // yet (waitid with WNOWAIT): its bytes by system call and its time on the run
 // queue are gone afterwards. The PID may be of the leader or of an orphan.
+// Without it io.read_chars, io.written_chars and cpu.run_wait are null.
 func (s *Sampler) Ending(pid int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,7 +145,8 @@ func (s *Sampler) Ending(pid int) {
 	}
 }
 
-// Reaped takes what wait4 said of the leader or of an orphan.
+// Reaped takes what wait4 said of the leader or of an orphan. Call it for
+// every child, each before the next is waited for.
 func (s *Sampler) Reaped(pid int, ru *syscall.Rusage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

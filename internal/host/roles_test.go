@@ -28,6 +28,7 @@ const (
 type note struct {
 	cpu                         time.Duration
 	readChars, written, flushed int64
+	peak                        int64 // VmHWM of the process
 }
 
 func own() note {
@@ -43,11 +44,11 @@ func own() note {
 	if err != nil {
 		panic(err)
 	}
-	return note{time.Duration(ts.Nano()), int64(io.readChars), int64(io.writtenChars), int64(io.written)}
+	return note{cpu: time.Duration(ts.Nano()), readChars: int64(io.readChars), written: int64(io.writtenChars), flushed: int64(io.written)}
 }
 
 func (n note) minus(m note) note {
-	return note{n.cpu - m.cpu, n.readChars - m.readChars, n.written - m.written, n.flushed - m.flushed}
+	return note{cpu: n.cpu - m.cpu, readChars: n.readChars - m.readChars, written: n.written - m.written, flushed: n.flushed - m.flushed}
 }
 
 // inherited is the bytes of children that were waited for: the kernel adds
@@ -70,7 +71,15 @@ func play(roles string) {
 		act(name, arg)
 	}
 	n := own().minus(zero).minus(inherited)
-	line := fmt.Sprintln(int64(n.cpu), n.readChars, n.written, n.flushed)
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		panic(err)
+	}
+	peak, err := parseHighWater(status)
+	if err != nil {
+		panic(err)
+	}
+	line := fmt.Sprintln(int64(n.cpu), n.readChars, n.written, n.flushed, peak)
 	file := filepath.Join(os.Getenv(notesVariable), strconv.Itoa(os.Getpid()))
 	if err := os.WriteFile(file, []byte(line), 0o644); err != nil {
 		panic(err)

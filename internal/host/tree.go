@@ -40,6 +40,7 @@ type tree struct {
 	runAt        energy.Instant // when run was read
 	runLast      bool           // run was read after the leader had ended
 	runErr       string
+	statErr      string // why a process could not be read the last time
 	charsErr     string // why bytes by system call are not known
 	bytesErr     string
 	switchErr    string
@@ -60,6 +61,13 @@ func (t *tree) begin() error {
 	st, err := t.stat(t.pid)
 	if err != nil {
 		t.missing = refusal(fmt.Sprintf("process %d", t.pid), t.proc.name(), err, "give the PID of a running process")
+		return t.missing
+	}
+	if st.zombie() && !t.launched {
+		t.missing = &energy.Refusal{
+			Name: fmt.Sprintf("process %d", t.pid), Kind: energy.ErrAbsent, Err: syscall.ESRCH,
+			Reason: t.proc.name() + " shows a zombie: it has ended", Remedy: "give the PID of a running process",
+		}
 		return t.missing
 	}
 	t.walk.init(t)
@@ -147,17 +155,21 @@ func (t *tree) readIO(n *node) {
 			return
 		}
 	}
-	if !gone(err) {
-		n.ioErr = why(t.proc.name(), err)
+	if name := t.proc.name(); !gone(err) || t.there(n.pid) {
+		n.ioErr = why(name, err)
 	}
 }
+
+// there reports whether a process exists: a file of it that does not is then
+// missing from this kernel.
+func (t *tree) there(pid int) bool { return exists(t.proc.prefix + itoa(pid)) }
 
 // readRunWait takes how long the leader's main thread has waited to run.
 func (t *tree) readRunWait() {
 	b, err := t.proc.file(t.pid, "schedstat")
 	if err != nil {
-		if !gone(err) || t.runAt == 0 {
-			t.runErr = why(t.proc.name(), err)
+		if name := t.proc.name(); t.runAt == 0 || !gone(err) || t.there(t.pid) {
+			t.runErr = why(name, err)
 		}
 		return
 	}
@@ -188,11 +200,13 @@ func (t *tree) readStatus(n *node, take func(tid int, v [2]uint64)) (hwm int64) 
 		t.switchErr = fmt.Sprintf("process %d has %d threads, too many to ask one by one", n.pid, len(tids))
 		tids = tids[:1]
 	}
+	read := 0
 	for _, tid := range tids {
 		b, err := t.proc.task(n.pid, tid, "status")
 		if gone(err) {
 			continue
 		}
+		read++
 		var v [2]uint64
 		if err == nil {
 			v[0], v[1], err = parseSwitches(b)
@@ -206,6 +220,9 @@ func (t *tree) readStatus(n *node, take func(tid int, v [2]uint64)) (hwm int64) 
 			hwm = int64(mark)
 		}
 		take(tid, v)
+	}
+	if name := t.proc.name(); read == 0 && t.there(n.pid) {
+		t.switchErr = why(name, fs.ErrNotExist)
 	}
 	return hwm
 }

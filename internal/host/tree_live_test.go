@@ -2,6 +2,7 @@ package host
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,7 +19,7 @@ import (
 
 // launch runs roles under a sampler as the session does: a gate, a subreaper,
 // Ending before and Reaped after every wait. It returns the metrics and the
-// sum of what the processes noted.
+// sum of what the processes noted, of which the peak is the largest.
 func launch(t *testing.T, roles string, tick time.Duration) (map[string]energy.Metric, note) {
 	t.Helper()
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
@@ -132,13 +133,14 @@ func readNotes(t *testing.T, dir string) (sum note) {
 			t.Fatal(err)
 		}
 		var one note
-		if _, err := fmt.Sscan(string(b), (*int64)(&one.cpu), &one.readChars, &one.written, &one.flushed); err != nil {
+		if _, err := fmt.Sscan(string(b), (*int64)(&one.cpu), &one.readChars, &one.written, &one.flushed, &one.peak); err != nil {
 			t.Fatal(f.Name(), err)
 		}
 		sum.cpu += one.cpu
 		sum.readChars += one.readChars
 		sum.written += one.written
 		sum.flushed += one.flushed
+		sum.peak = max(sum.peak, one.peak)
 		n++
 	}
 	if n == 0 {
@@ -219,12 +221,14 @@ func TestLaunchedFiles(t *testing.T) {
 }
 
 func TestLaunchedMemory(t *testing.T) {
-	got, _ := launch(t, "orphan=touch=48 run=touch=64", 5*time.Millisecond)
-	if v := value(t, got, "memory.rss_peak"); v < 64<<20 || v > 90<<20 {
-		t.Errorf("memory.rss_peak = %.1f MiB, one process touched 64", v/(1<<20))
+	got, truth := launch(t, "orphan=touch=48 run=touch=64", 5*time.Millisecond)
+	const mib = 1 << 20
+	// The kernel's mark is brought up to date at times, not at every page.
+	if v := value(t, got, "memory.rss_peak"); v < 64*mib || math.Abs(v-float64(truth.peak)) > 4*mib {
+		t.Errorf("memory.rss_peak = %.1f MiB, the largest process had %.1f", v/mib, float64(truth.peak)/mib)
 	}
-	if v := value(t, got, "memory.tree_rss_peak"); v < 112<<20 || v > 170<<20 {
-		t.Errorf("memory.tree_rss_peak = %.1f MiB, two processes held 112", v/(1<<20))
+	if v := value(t, got, "memory.tree_rss_peak"); v < 112*mib || v > 3*float64(truth.peak) {
+		t.Errorf("memory.tree_rss_peak = %.1f MiB, two processes held 112, none of three had more than %.1f", v/mib, float64(truth.peak)/mib)
 	}
 	if mean, peak := value(t, got, "memory.rss_mean"), value(t, got, "memory.tree_rss_peak"); mean > peak || mean < 20<<20 {
 		t.Errorf("mean %v, peak %v", mean, peak)

@@ -98,7 +98,14 @@ func (t *tree) source() string {
 }
 
 func (t *tree) reportTime(total use, window time.Duration, r *results) {
+	t.reportRunWait(r)
 	src := t.source()
+	if t.statErr != "" {
+		for _, name := range []string{"cpu.time", "cpu.user", "cpu.system", "cpu.utilization"} {
+			r.unknown(name, src, t.statErr)
+		}
+		return
+	}
 	cpu := float64(total[useCPU]) / 1e9
 	r.known("cpu.time", cpu, src)
 	// The kernel knows the sum to the nanosecond and divides it by where
@@ -115,6 +122,9 @@ func (t *tree) reportTime(total use, window time.Duration, r *results) {
 	} else {
 		r.unknown("cpu.utilization", src, "the window has no length")
 	}
+}
+
+func (t *tree) reportRunWait(r *results) {
 	const sched = "/proc/PID/schedstat"
 	switch {
 	case t.runErr != "":
@@ -130,8 +140,13 @@ func (t *tree) reportTime(total use, window time.Duration, r *results) {
 
 func (t *tree) reportMemory(total use, r *results) {
 	src := t.source()
-	r.known("memory.faults_minor", float64(total[useMinorFaults]), src)
-	r.known("memory.faults_major", float64(total[useMajorFaults]), src)
+	if t.statErr != "" {
+		r.unknown("memory.faults_minor", src, t.statErr)
+		r.unknown("memory.faults_major", src, t.statErr)
+	} else {
+		r.known("memory.faults_minor", float64(total[useMinorFaults]), src)
+		r.known("memory.faults_major", float64(total[useMajorFaults]), src)
+	}
 	peak := max(t.exact, t.seenPeak)
 	switch {
 	case peak > 0 && t.exact >= t.seenPeak:

@@ -139,6 +139,7 @@ func (w *walker) scan(t *tree) {
 // their parents.
 func (t *tree) refresh() {
 	lost := false
+	t.statErr = ""
 	for _, n := range t.nodes {
 		st, err := t.stat(n.pid)
 		switch {
@@ -149,8 +150,10 @@ func (t *tree) refresh() {
 			n.dead, lost = true, true
 		case err == nil:
 			t.update(n, st)
+		default:
+			// The process stays as it was last seen.
+			t.statErr = why(t.proc.name(), err)
 		}
-		// Any other error leaves the process as it was last seen.
 	}
 	for _, n := range t.nodes {
 		if !n.dead && (n.parent == nil || n.parent.dead || n.parent.pid != n.ppid) {
