@@ -56,6 +56,7 @@ const (
 	fromTemp    = "hwmon coretemp, k10temp, zenpower and their like; else thermal zones of a processor"
 	fromPerf    = "perf_event_open, inherited by children"
 
+	nullChars    = "a process of the tree belongs to another user; one ended before a sample saw it, and energyprobe is not root"
 	nullTree     = "no process is the target"
 	nullSamples  = "no process is the target; the command ended before the first sample"
 	nullCgroup   = "no cgroup is the target; its controller is not on"
@@ -101,8 +102,8 @@ var catalogue = [...]MetricDef{
 	{"memory.faults_major", "1", ScopeProcess, Delta, ByHost, "page faults that waited for a disk", fromTree, nullTree},
 	{"io.read", "By", ScopeProcess, Delta, ByHost, "bytes the tree had fetched from storage", "wait4 (blocks of 512 bytes) for what has ended, " + fromIO + " (read_bytes) for what lives", nullTree},
 	{"io.written", "By", ScopeProcess, Delta, ByHost, "bytes the tree sent to storage, or would have, had they not been deleted first", "wait4 (blocks of 512 bytes) for what has ended, " + fromIO + " (write_bytes) for what lives", nullTree},
-	{"io.read_chars", "By", ScopeProcess, Delta, ByHost, "bytes the tree read by system calls, pipes and caches included", fromIO + " (rchar)", "a process of the tree belongs to another user"},
-	{"io.written_chars", "By", ScopeProcess, Delta, ByHost, "bytes the tree wrote by system calls, pipes and caches included", fromIO + " (wchar)", "a process of the tree belongs to another user"},
+	{"io.read_chars", "By", ScopeProcess, Delta, ByHost, "bytes the tree read by system calls, pipes and caches included", fromIO + " (rchar)", nullChars},
+	{"io.written_chars", "By", ScopeProcess, Delta, ByHost, "bytes the tree wrote by system calls, pipes and caches included", fromIO + " (wchar)", nullChars},
 	{"processes.peak", "1", ScopeProcess, Max, ByHost, "most processes of the tree alive in one sample", fromSamples, nullSamples},
 	{"threads.peak", "1", ScopeProcess, Max, ByHost, "most threads of the tree alive in one sample", fromSamples, nullSamples},
 

@@ -25,6 +25,7 @@ type tree struct {
 	missing *energy.Refusal
 
 	walk     walker
+	keptIO   int            // io files kept open
 	next     energy.Instant // no sample before
 	lastPID  uint64
 	again    bool // PIDs were given out just before the last sample
@@ -108,7 +109,31 @@ func (t *tree) add(pid int, parent *node, st procStat) *node {
 	t.update(n, st)
 	t.nodes = append(t.nodes, n)
 	t.byPid[pid] = n
+	t.keepIO(n)
 	return n
+}
+
+// maxKeptIO bounds the io files kept open.
+const maxKeptIO = 64
+
+// keepIO opens the io file of a process that the caller will reap. Its last
+// reading is taken of a zombie, whose files belong to root: who is not root
+// can read it through a descriptor opened before, and not open it any more
+// (fs/proc/base.c, task_dump_owner).
+func (t *tree) keepIO(n *node) {
+	if !t.launched || n.parent != nil || n.io.path != "" || t.keptIO >= maxKeptIO {
+		return
+	}
+	if n.io = keep(t.proc.prefix + itoa(n.pid) + "/io"); n.io.err == nil {
+		t.keptIO++
+	}
+}
+
+func (t *tree) dropIO(n *node) {
+	if n.io.path != "" && n.io.err == nil {
+		t.keptIO--
+		n.io.close()
+	}
 }
 
 // update takes what /proc/PID/stat and the process's clock say. Values only
@@ -145,7 +170,13 @@ func (t *tree) baseline(n *node) {
 
 // readIO takes the bytes of a process and of those it waited for.
 func (t *tree) readIO(n *node) {
-	b, err := t.proc.file(n.pid, "io")
+	var b []byte
+	var err error
+	if n.io.path != "" && n.io.err == nil {
+		b, err = n.io.read(&t.proc.buf)
+	} else {
+		b, err = t.proc.file(n.pid, "io")
+	}
 	if err == nil {
 		var io procIO
 		if io, err = parseProcIO(b); err == nil {
@@ -155,8 +186,8 @@ func (t *tree) readIO(n *node) {
 			return
 		}
 	}
-	if name := t.proc.name(); !gone(err) || t.there(n.pid) {
-		n.ioErr = why(name, err)
+	if !gone(err) || t.there(n.pid) {
+		n.ioErr = why(t.proc.prefix+itoa(n.pid)+"/io", err)
 	}
 }
 
@@ -291,6 +322,8 @@ func (t *tree) ending(pid int) {
 	t.readIO(n)
 	n.ending = true
 	n.ioLast = n.ioErr == ""
+	// Its children are the caller's from now on: meet them while they live.
+	t.walk.adopt(t)
 	if pid == t.pid {
 		t.readRunWait()
 		t.runLast = true
@@ -315,6 +348,7 @@ func (t *tree) reaped(pid int, ru *syscall.Rusage) {
 		t.done.add(settle(final, n.before(), n.used()))
 		ioLast, ioErr = n.ioLast, n.ioErr
 		n.dead, n.folded, n.parent = true, true, nil
+		t.dropIO(n)
 		t.seenPeak = max(t.seenPeak, n.rssMax)
 		t.forget()
 	} else {

@@ -164,13 +164,14 @@ func TestLaunchedTree(t *testing.T) {
 		name, roles string
 		processes   int
 		atLeast     time.Duration
+		unmet       bool // without samples, an orphan is not seen alive
 	}{
-		{"alone", "burn=100", 1, 100 * time.Millisecond},
-		{"children that died", "burn=20 run=burn=50 run=burn=50 run=burn=50", 4, 170 * time.Millisecond},
-		{"grandchildren that died", "run=burn=30,run=burn=40", 2, 30 * time.Millisecond},
-		{"threads", "threads=4", 1, 200 * time.Millisecond},
-		{"orphan that outlives the leader", "burn=10 orphan=sleep=150,burn=80,threads=2", 2, 190 * time.Millisecond},
-		{"orphan of a child", "run=orphan=sleep=100,burn=60 burn=30", 3, 30 * time.Millisecond},
+		{"alone", "burn=100", 1, 100 * time.Millisecond, false},
+		{"children that died", "burn=20 run=burn=50 run=burn=50 run=burn=50", 4, 170 * time.Millisecond, false},
+		{"grandchildren that died", "run=burn=30,run=burn=40", 2, 30 * time.Millisecond, false},
+		{"threads", "threads=4", 1, 200 * time.Millisecond, false},
+		{"orphan that outlives the leader", "burn=10 orphan=sleep=150,burn=80,threads=2", 2, 190 * time.Millisecond, false},
+		{"orphan of a child", "run=orphan=sleep=100,burn=60 burn=30", 3, 30 * time.Millisecond, true},
 	}
 	for _, tt := range tests {
 		for _, tick := range []time.Duration{0, 10 * time.Millisecond} {
@@ -188,6 +189,10 @@ func TestLaunchedTree(t *testing.T) {
 					t.Error("no utilization or no faults")
 				}
 				for _, name := range []string{"cpu.run_wait", "io.read_chars", "cpu.context_switches_voluntary"} {
+					// The files of a zombie are root's.
+					if m := got[name]; tt.unmet && tick == 0 && os.Geteuid() != 0 && m.Value == nil && strings.Contains(m.Reason, "may not be read") {
+						continue
+					}
 					value(t, got, name)
 				}
 			})

@@ -26,6 +26,7 @@ func (t *tree) stop(now energy.Instant, window time.Duration, r *results) {
 	t.walk.discover(t, 0)
 	for _, n := range t.nodes {
 		t.last(n)
+		t.dropIO(n)
 	}
 	if !t.launched || !t.leaderReaped {
 		t.readRunWait()

@@ -65,6 +65,7 @@ type node struct {
 	rssMax   int64
 	hwm0     int64 // VmHWM when it came into the window
 	switches map[int][2]uint64
+	io       keptFile
 	ioErr    string // why its bytes are not known
 	ioLast   bool   // its bytes were read after it had ended
 	ending   bool   // has ended, and its rusage is to come

@@ -82,11 +82,7 @@ func (w *walker) discover(t *tree, threads uint64) {
 		w.scan(t)
 		return
 	}
-	if t.reaper != 0 {
-		for _, pid := range w.children(t, t.reaper, t.reaper) {
-			w.consider(t, pid, t.reaper, nil)
-		}
-	}
+	w.adopt(t)
 	// The list grows while it is walked: children have children.
 	for i := 0; i < len(t.nodes); i++ {
 		n := t.nodes[i]
@@ -98,6 +94,16 @@ func (w *walker) discover(t *tree, threads uint64) {
 				w.consider(t, pid, n.pid, n)
 			}
 		}
+	}
+}
+
+// adopt adds the orphans that have become the caller's children.
+func (w *walker) adopt(t *tree) {
+	if t.reaper == 0 || !w.lists {
+		return
+	}
+	for _, pid := range w.children(t, t.reaper, t.reaper) {
+		w.consider(t, pid, t.reaper, nil)
 	}
 }
 
@@ -161,6 +167,7 @@ func (t *tree) refresh() {
 			if p := t.byPid[n.ppid]; p != nil && !p.dead {
 				n.parent = p
 			}
+			t.keepIO(n)
 		}
 	}
 	if !lost {
@@ -177,6 +184,7 @@ func (t *tree) refresh() {
 // fold hands what a vanished process used to the one that waits for it.
 func (t *tree) fold(n *node) {
 	n.folded = true
+	t.dropIO(n)
 	t.seenPeak = max(t.seenPeak, n.rssMax)
 	if !t.launched {
 		t.switchErr = fmt.Sprintf("process %d ended within the window and took its counts along", n.pid)
