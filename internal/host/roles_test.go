@@ -22,6 +22,8 @@ import (
 const (
 	roleVariable  = "HOST_TEST_ROLE"
 	notesVariable = "HOST_TEST_NOTES"
+	// The race detector would let each process linger for a second.
+	noLinger = "GORACE=atexit_sleep_ms=0"
 )
 
 // note is what a process says it used from the gate on.
@@ -159,7 +161,7 @@ func threadTime() time.Duration {
 }
 
 func spawn(roles string) int {
-	env := []string{roleVariable + "=" + strings.ReplaceAll(roles, ",", " "), notesVariable + "=" + os.Getenv(notesVariable)}
+	env := []string{roleVariable + "=" + strings.ReplaceAll(roles, ",", " "), notesVariable + "=" + os.Getenv(notesVariable), noLinger}
 	pid, err := syscall.ForkExec("/proc/self/exe", []string{"host.test"}, &syscall.ProcAttr{Env: env, Files: []uintptr{0, 1, 2}})
 	if err != nil {
 		panic(err)

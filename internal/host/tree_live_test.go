@@ -62,7 +62,7 @@ func gated(t *testing.T, roles, notes string) (pid int, gate func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := []string{roleVariable + "=" + roles, notesVariable + "=" + notes, "HOST_TEST_GATE=1"}
+	env := []string{roleVariable + "=" + roles, notesVariable + "=" + notes, "HOST_TEST_GATE=1", noLinger}
 	pid, err = syscall.ForkExec("/proc/self/exe", []string{"host.test"}, &syscall.ProcAttr{Env: env, Files: []uintptr{r.Fd(), 1, 2}})
 	if err != nil {
 		t.Fatal(err)
