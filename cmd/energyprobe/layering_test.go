@@ -29,7 +29,7 @@ var narrow = map[string][]string{
 
 // generators make files of the tree and are no part of the program.
 func generator(pkg string) bool {
-	return strings.Contains(pkg, "/gen") || strings.Contains(pkg, "testutil") || strings.HasPrefix(pkg, "docs/") || strings.HasPrefix(pkg, "testdata/")
+	return strings.Contains(pkg, "/gen") || strings.Contains(pkg, "testutil") || pkg == "internal/labtest" || strings.HasPrefix(pkg, "docs/") || strings.HasPrefix(pkg, "testdata/")
 }
 
 func TestImportsGoDownwards(t *testing.T) {

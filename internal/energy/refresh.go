@@ -71,7 +71,8 @@ type Watch struct {
 
 type watchState struct {
 	reads       int
-	prev        Edge // the last reading
+	began       Bracket // of the first reading
+	prev        Edge    // the last reading
 	first, last Edge
 	edges       int
 }
@@ -92,10 +93,12 @@ func (w *Watch) Add(r *Reading, m *Meter) {
 
 func (w *Watch) addZone(i int, at Bracket, counts uint64) {
 	s := &w.state[i]
-	s.reads++
+	if s.reads++; s.reads == 1 {
+		s.began = at
+	}
 	if s.reads > 1 && counts != s.prev.Counts {
 		w.steps[i] |= counts - s.prev.Counts
-		e := Edge{At: Bracket{Before: s.prev.At.Before, After: at.After}, Counts: counts}
+		e := Edge{At: w.bracket(s.prev.At, at), Counts: counts}
 		if s.edges == 0 {
 			s.first = e
 		} else {
@@ -105,6 +108,15 @@ func (w *Watch) addZone(i int, at Bracket, counts uint64) {
 		s.edges++
 	}
 	s.prev = Edge{At: at, Counts: counts}
+}
+
+// bracket returns the time within which a counter was refreshed that a reading
+// shows anew: not before the reading that did not show it yet began, and not
+// longer before this one than the longest update interval. The second bound is
+// the sharper one where readings are slow.
+func (w *Watch) bracket(before, now Bracket) Bracket {
+	longest := Instant(w.refresh.longest() * float64(time.Second))
+	return Bracket{Before: max(before.Before, now.Before-longest), After: now.After}
 }
 
 // learn takes the time between two edges for an update interval, if both are
@@ -186,10 +198,15 @@ func Between(z Zone, i int, before, after *Watch, start, end Instant, refresh Re
 	}
 	e := math.Max(0, gross-pre*lead-post*tail)
 	top := math.Max(mean, math.Max(pre, post))
+	// Between the last reading before the window and its start, and between its
+	// end and the first reading after it, nobody watched: there the power may
+	// have been anything up to the largest seen.
+	unwatched := math.Max(0, start.Sub(b.prev.At.After).Seconds()) + math.Max(0, a.began.Before.Sub(end).Seconds())
 	u := z.StepJ() + // one step, shared by the two ends
 		top*(half0+half1) + // where in their brackets the edges lie
 		math.Max(spread/2, wander*pre)*math.Abs(lead) +
-		math.Max(spread/2, wander*post)*math.Abs(tail)
+		math.Max(spread/2, wander*post)*math.Abs(tail) +
+		top*unwatched
 	return Window{EnergyJ: e, UncertaintyJ: u}
 }
 

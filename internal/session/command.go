@@ -155,8 +155,9 @@ func (t *commandTarget) open() (energy.Instant, error) {
 	return at, err
 }
 
-// wait reaps children until the command has ended, and with WaitAll until no
-// descendant is left. Signals are passed on meanwhile.
+// wait returns when the command has ended, and with WaitAll when no descendant
+// is left. Other children that end meanwhile are reaped, and signals passed on.
+// The command itself is left to finish: the energy counters come first.
 func (t *commandTarget) wait(ctx context.Context, s *session) energy.Instant {
 	ended := make(chan energy.Instant, 1)
 	go func() { ended <- t.reap(s) }()
@@ -186,9 +187,8 @@ func (t *commandTarget) pass(sig os.Signal) {
 	_ = unix.Kill(t.proc.PID, n) // it may have ended just now
 }
 
-// reap waits for children one by one. Each is looked at before it is reaped,
-// since its counters go with it. It returns when the command ended, or with
-// WaitAll the last descendant.
+// reap waits for children one by one until the command is seen to have ended,
+// or with WaitAll the last descendant.
 func (t *commandTarget) reap(s *session) energy.Instant {
 	var end energy.Instant
 	for {
@@ -196,24 +196,37 @@ func (t *commandTarget) reap(s *session) energy.Instant {
 		if err != nil { // ECHILD: nobody is left
 			return end
 		}
-		s.host.Ending(pid)
-		e := gate.Exit{At: at}
-		_, err = syscall.Wait4(pid, &e.Status, 0, &e.Rusage)
-		if err != nil {
-			return max(end, at)
-		}
-		s.host.Reaped(pid, &e.Rusage)
 		end = at
-		if pid == t.proc.PID {
-			t.exit, t.reaped = e, true
-			if !s.WaitAll {
-				break
-			}
+		if pid == t.proc.PID && !s.WaitAll {
+			return end
 		}
+		t.bury(pid, at, s.host)
+	}
+}
+
+// bury reaps a child that has ended. It is looked at before: its counters go
+// with it.
+func (t *commandTarget) bury(pid int, at energy.Instant, h *host.Sampler) {
+	h.Ending(pid)
+	e := gate.Exit{At: at}
+	if _, err := syscall.Wait4(pid, &e.Status, 0, &e.Rusage); err != nil {
+		return // somebody else's wait was faster: no usage is known of it
+	}
+	h.Reaped(pid, &e.Rusage)
+	if pid == t.proc.PID {
+		t.exit, t.reaped = e, true
+	}
+}
+
+// finish reaps the command, after the energy counters have been read, and sees
+// whether it left anybody behind.
+func (t *commandTarget) finish(s *session) {
+	if !t.reaped {
+		t.bury(t.proc.PID, s.end, s.host)
+		t.reaped = true
 	}
 	_, _, err := nextExit(unix.WNOHANG)
 	t.left = err == nil
-	return end
 }
 
 // nextExit waits for a child to end and leaves it to be reaped.

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"math"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/model"
@@ -47,7 +48,7 @@ func (s *session) report() *report.Run {
 	}
 	s.derive(r)
 	s.putOverhead(r)
-	r.Samples = s.sampler.series
+	s.completeSeries(r)
 	s.warnTarget()
 	r.Warnings = append(r.Warnings, s.warnings...)
 	return r
@@ -200,6 +201,19 @@ func (s *session) putModels(r *report.Run, results []model.Result, packages *flo
 		}
 		r.Models[m.Name] = out
 	}
+}
+
+// completeSeries makes the time series add up to the domains.
+func (s *session) completeSeries(r *report.Run) {
+	joules := make([]float64, len(r.Domains))
+	for i, d := range r.Domains {
+		joules[i] = math.NaN()
+		if d.EnergyJ != nil {
+			joules[i] = *d.EnergyJ
+		}
+	}
+	s.sampler.complete(r.DurationS, joules)
+	r.Samples = s.sampler.series
 }
 
 // putOverhead says what measuring cost. The joules are the tool's part, by

@@ -3,6 +3,7 @@ package session
 import (
 	"math"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,13 +29,14 @@ type sampler struct {
 	samples  int
 	missed   int
 	lateness lateness
-	failed   error // the last reading that failed as a whole
+	failed   error          // the last reading that failed as a whole
+	lookedUp energy.Instant // when the time asleep was last asked for
 
+	reading sync.Mutex // held while the tracks are read
+	halted  bool       // guarded by reading
 	wake    alarm
-	ended   chan struct{}
-	halt    chan struct{}
-	hostEnd chan struct{}
-	running bool
+	over    chan struct{} // closed when the host's ticks must end
+	threads sync.WaitGroup
 }
 
 // pollLimit is the longest time between two readings of a counter.
@@ -57,40 +59,44 @@ func newSampler(s *session) *sampler {
 
 // run starts reading; the window opened at start.
 func (m *sampler) run(start energy.Instant) {
-	m.start, m.running = start, true
+	m.start, m.over = start, make(chan struct{})
 	for _, t := range m.tracks {
 		m.poll = min(m.poll, t.PollInterval(pollLimit))
 	}
-	m.ended, m.halt, m.hostEnd = make(chan struct{}), make(chan struct{}), make(chan struct{})
 	for i := range m.sampled {
 		m.sampled[i] = m.tracks[0].Meter.Counts(i)
 	}
-	go m.loop()
-	go m.tickHost()
+	m.threads.Go(m.loop)
+	over := m.over
+	m.threads.Go(func() { m.tickHost(over) })
 }
 
-// stop ends reading and returns when no reading is under way.
-func (m *sampler) stop() {
-	if !m.running {
-		return
-	}
-	m.running = false
+// halt ends reading: when it returns, the tracks are the caller's.
+func (m *sampler) halt() {
 	m.wake.ring()
-	close(m.halt)
-	<-m.ended
-	<-m.hostEnd
+	m.reading.Lock()
+	m.halted = true
+	m.reading.Unlock()
+}
+
+// join waits until nothing of the sampler runs any more. It is safe twice.
+func (m *sampler) join() {
+	if m.over != nil {
+		close(m.over)
+		m.over = nil
+	}
+	m.threads.Wait()
 }
 
 // The host's sampler costs more than a reading: it gets a goroutine of its
 // own, and its ticks grow rarer in a long window.
-func (m *sampler) tickHost() {
-	defer close(m.hostEnd)
+func (m *sampler) tickHost(over <-chan struct{}) {
 	every := 50 * time.Millisecond
 	timer := time.NewTimer(every)
 	defer timer.Stop()
 	for {
 		select {
-		case <-m.halt:
+		case <-over:
 			return
 		case <-timer.C:
 			m.host.Tick()
@@ -101,7 +107,6 @@ func (m *sampler) tickHost() {
 }
 
 func (m *sampler) loop() {
-	defer close(m.ended)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if m.interval > 0 {
@@ -122,7 +127,9 @@ func (m *sampler) loop() {
 		if now < due {
 			continue // woken early, by a signal
 		}
-		m.read()
+		if !m.read(now) {
+			return
+		}
 		nextPoll = now.Add(m.poll)
 		if now >= nextSample {
 			nextSample = m.sample(nextSample, now)
@@ -130,13 +137,27 @@ func (m *sampler) loop() {
 	}
 }
 
-func (m *sampler) read() {
+// read takes a reading of every track, unless the window has closed.
+func (m *sampler) read(now energy.Instant) bool {
+	m.reading.Lock()
+	defer m.reading.Unlock()
+	if m.halted {
+		return false
+	}
+	if now.Sub(m.lookedUp) > time.Second {
+		m.lookedUp = now
+		slept := energy.Slept()
+		for _, t := range m.tracks {
+			t.Meter.Suspended(slept)
+		}
+	}
 	for _, t := range m.tracks {
 		if err := t.Read(); err != nil {
 			m.failed = err
 		}
 	}
 	m.samples++
+	return true
 }
 
 // sample takes the reading just made into the series and returns when the next
@@ -160,6 +181,28 @@ func (m *sampler) sample(due, now energy.Instant) energy.Instant {
 	late := int(now.Sub(due) / m.interval)
 	m.missed += late
 	return due.Add(time.Duration(late+1) * m.interval)
+}
+
+// complete ends the series with the window: what the samples lack of each
+// domain's energy is the last sample's, so that the series adds up to the
+// result. joules holds NaN for domains that are not known.
+func (m *sampler) complete(seconds float64, joules []float64) {
+	if m.series == nil {
+		return
+	}
+	sums := make([]float64, len(joules))
+	for k := range m.series.Len() {
+		_, row := m.series.At(k)
+		for i, j := range row {
+			if !math.IsNaN(j) {
+				sums[i] += j
+			}
+		}
+	}
+	for i := range m.row {
+		m.row[i] = joules[i] - sums[i]
+	}
+	m.series.Append(seconds, m.row)
 }
 
 // lateness is a histogram of how late samples were, in steps of a microsecond.

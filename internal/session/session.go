@@ -226,9 +226,11 @@ func (s *session) measure(ctx context.Context) error {
 		s.Started()
 	}
 	s.end = s.target.wait(ctx, s)
-	s.sampler.stop()
+	s.sampler.halt()
 	s.depart()
 	s.toolCPUInside = ownCPU() - inside
+	s.target.finish(s)
+	s.sampler.join()
 	s.metrics = append(s.target.metrics(), s.host.Stop(s.end.Sub(s.start))...)
 	return nil
 }
@@ -285,7 +287,8 @@ func (s *session) warned(code string) bool {
 
 func (s *session) close() {
 	if s.sampler != nil {
-		s.sampler.stop()
+		s.sampler.halt()
+		s.sampler.join()
 	}
 	if s.target != nil {
 		s.target.close()

@@ -25,6 +25,8 @@ type target interface {
 	open() (energy.Instant, error)
 	// wait returns when the window ended.
 	wait(ctx context.Context, s *session) energy.Instant
+	// finish does what can wait until the energy counters have been read.
+	finish(s *session)
 	metrics() []energy.Metric
 	multiplexed() (part float64, is bool)
 	describe(r *report.Run)
@@ -84,6 +86,7 @@ func scoped(metrics []energy.Metric, scope energy.Scope) []energy.Metric {
 // counted is the part of a target that has performance counters.
 type counted struct{ counters *perfevent.Counters }
 
+func (c counted) finish(*session)                      {}
 func (c counted) metrics() []energy.Metric             { return c.counters.Metrics() }
 func (c counted) multiplexed() (part float64, is bool) { return c.counters.Multiplexed() }
 

@@ -1,0 +1,103 @@
+package labtest
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/energyprobe/energyprobe/internal/testutil/lab"
+)
+
+// Variables by which the test binary speaks to itself.
+const (
+	probeVar = "LABTEST_PROBE" // path of the energyprobe binary in the guest
+	loadVar  = "LABTEST_LOAD"  // makes the binary a load instead of a test
+)
+
+func TestMain(m *testing.M) {
+	if l := os.Getenv(loadVar); l != "" {
+		load(l)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// load burns CPU time: "2s" in one process, "50ms*5" in five children one
+// after the other, "2s/20ms" on and off for 20 ms each.
+func load(spec string) {
+	length, children, _ := strings.Cut(spec, "*")
+	if n, err := strconv.Atoi(children); err == nil {
+		for range n {
+			c := exec.Command(os.Args[0])
+			c.Env = append(os.Environ(), loadVar+"="+length)
+			if err := c.Run(); err != nil {
+				os.Exit(1)
+			}
+		}
+		return
+	}
+	length, period, bursty := strings.Cut(length, "/")
+	d, err := time.ParseDuration(length)
+	if err != nil {
+		os.Exit(2)
+	}
+	on, _ := time.ParseDuration(period)
+	end := time.Now().Add(d)
+	for time.Now().Before(end) {
+		if bursty {
+			spin(time.Now().Add(on))
+			time.Sleep(on)
+		} else {
+			spin(end)
+		}
+	}
+}
+
+func spin(until time.Time) {
+	for time.Now().Before(until) {
+	}
+}
+
+// TestLab boots each machine and runs the guest's tests there.
+func TestLab(t *testing.T) {
+	if lab.InGuest() {
+		t.Skip("this is the guest")
+	}
+	lab.Require(t)
+	probe := filepath.Join(t.TempDir(), "energyprobe")
+	build := exec.Command("go", "build", "-o", probe, "../../cmd/energyprobe")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build energyprobe: %v\n%s", err, out)
+	}
+	binary := lab.BuildTest(t, ".")
+	for _, o := range []lab.Options{
+		{Kernel: "6.1", Machine: "skylake-server", Sockets: 2, Cores: 1, Sim: []string{"jitter_us=100"}},
+		{Kernel: "6.12", Machine: "skylake-server", Sockets: 2, Cores: 1, Sim: []string{"jitter_us=100"}},
+		{Kernel: "6.12", Machine: "skylake-server", Sockets: 2, Dies: 2, Cores: 1},
+		{Kernel: "6.1", Machine: "skylake-client"},
+		{Kernel: "6.1", Machine: "epyc-noperf"},
+		{Kernel: "6.12", Machine: "epyc", Sockets: 2, Cores: 1},
+		{Kernel: "6.12", Machine: "kvm"},
+	} {
+		t.Run(o.Kernel+"/"+o.Machine, func(t *testing.T) {
+			o.Timeout = 8 * time.Minute
+			o.Env = append(o.Env, probeVar+"="+probe)
+			o.Command = []string{binary, "-test.run", "^TestGuest", "-test.v"}
+			r, err := lab.Run(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Status != 0 || bytes.Contains(r.Stderr, []byte("lab: kernel")) {
+				t.Errorf("status %d\n%s%s", r.Status, r.Stdout, r.Stderr)
+			} else {
+				t.Logf("%s", r.Stdout)
+			}
+		})
+	}
+}
