@@ -1,34 +1,66 @@
 package rapl
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/energyprobe/energyprobe/internal/energy"
-	"github.com/energyprobe/energyprobe/internal/testutil"
+	"github.com/energyprobe/energyprobe/internal/testutil/lab"
 	"github.com/energyprobe/energyprobe/internal/topology"
 )
 
-// TestLab compares this source with the truth of the virtual RAPL lab, where
-// the stock intel_rapl drivers stand on simulated registers. It runs inside
-// of the guest:
-//
-//	go test -c -o /tmp/rapl.test ./rapl
-//	testdata/lab/lab --sockets 2 --sim wrap_after_mj=40000 -- /tmp/rapl.test -test.run Lab -test.v
-//
-// Elsewhere there is no truth to compare with.
+// TestLab runs the tests named TestGuest in the virtual RAPL lab, where the
+// stock intel_rapl drivers stand on simulated registers whose truth is known.
 func TestLab(t *testing.T) {
-	if os.Getenv("LAB") != "1" {
-		t.Skip("not in the lab's guest (LAB=1)")
+	if lab.InGuest() {
+		t.Skip("this is the guest")
+	}
+	lab.Require(t)
+	binary := lab.BuildTest(t, ".")
+	for _, o := range []lab.Options{
+		{Kernel: "6.1", Machine: "skylake-server", Sockets: 2, Dies: 2, Cores: 1},
+		{Kernel: "6.12", Machine: "skylake-client"},
+		{Kernel: "6.12", Machine: "sapphire-rapids", Sockets: 2, Cores: 1},
+		{Kernel: "6.1", Machine: "epyc-noperf", Sockets: 2, Cores: 1, Threads: 2},
+		{Kernel: "6.1", Machine: "kvm"},
+	} {
+		t.Run(o.Kernel+"/"+o.Machine, func(t *testing.T) {
+			o.Command = []string{binary, "-test.run", "^TestGuest", "-test.v"}
+			r, err := lab.Run(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Status != 0 {
+				t.Errorf("status %d\n%s%s", r.Status, r.Stdout, r.Stderr)
+			} else {
+				t.Logf("%s", r.Stdout)
+			}
+		})
+	}
+}
+
+// TestGuest holds a second's measurement against the truth, then takes a
+// register and a socket away from it and gives them back.
+func TestGuest(t *testing.T) {
+	if !lab.InGuest() {
+		t.Skip("only in the lab's guest (TestLab starts it)")
+	}
+	kvm := os.Getenv("LAB_MACHINE") == "kvm"
+	if !kvm {
+		// Start over, so that every package register wraps within the test.
+		if err := lab.Reload("wrap_after_mj=20000"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s, err := Open("/")
-	switch os.Getenv("LAB_MACHINE") {
-	case "kvm", "none":
-		if err == nil {
-			s.Close()
-			t.Errorf("opened with %s, where registers read 0 or fault", ids(s))
+	if kvm {
+		if !errors.Is(err, energy.ErrAbsent) && !errors.Is(err, energy.ErrBroken) {
+			t.Errorf("registers that read 0: %v, %v", s, err)
 		}
 		t.Log(err)
 		return
@@ -42,59 +74,110 @@ func TestLab(t *testing.T) {
 	}
 	t.Log(s.Refused(), s.Warnings())
 
-	l := lab{s: s, m: energy.NewMeter(s.Zones()), r: energy.NewReading(len(s.Zones()))}
-	l.begin(t)
+	g := guest{s: s, m: energy.NewMeter(s.Zones()), r: energy.NewReading(len(s.Zones()))}
+	g.wraps = packageWraps(t)
+	g.before = truth(t)
+	g.read(t)
+	g.after = truth(t)
 	for range 10 {
 		burn(100 * time.Millisecond)
-		l.read(t)
+		g.read(t)
 	}
-	l.compare(t)
-	t.Run("hotplug", l.hotplug)
+	g.compare(t)
+	t.Run("register", g.register)
+	t.Run("socket", g.socket)
+	g.countWraps(t)
 }
 
-// lab is a measurement beside the truth.
-type lab struct {
+// guest is a measurement beside the truth.
+type guest struct {
 	s *Source
 	m *energy.Meter
 	r *energy.Reading
 	// The truth right before and after the first reading.
 	before, after map[string]float64
+	wraps         uint64 // the lab's, before the first reading
 }
 
-func (l *lab) read(t *testing.T) {
+// countWraps: the packages' registers wrapped, and the meter saw each time.
+func (g *guest) countWraps(t *testing.T) {
+	seen := uint64(0)
+	for i, z := range g.s.Zones() {
+		if z.Domain == energy.Package {
+			seen += uint64(g.m.Total(i).Wraps)
+		}
+	}
+	if want := packageWraps(t) - g.wraps; seen != want || seen == 0 {
+		t.Errorf("%d wraps seen, the registers made %d", seen, want)
+	}
+}
+
+func packageWraps(t *testing.T) (n uint64) {
 	t.Helper()
-	if err := l.s.Read(l.r); err != nil {
+	account, err := lab.ReadTruth()
+	if err != nil {
 		t.Fatal(err)
 	}
-	l.m.Add(l.r)
+	for _, d := range account.Dies {
+		n += d.Wraps.Package
+	}
+	return n
 }
 
-func (l *lab) begin(t *testing.T) {
-	l.before = testutil.LabTruth(t)
-	l.read(t)
-	l.after = testutil.LabTruth(t)
+// truth returns the joules of every zone there can be, by ID.
+func truth(t *testing.T) map[string]float64 {
+	t.Helper()
+	account, err := lab.ReadTruth()
+	if err != nil {
+		t.Fatal(err)
+	}
+	joules := map[string]float64{"psys": account.PSys.Joules()}
+	for _, d := range account.Dies {
+		for domain, nj := range map[energy.Domain]lab.Nanojoules{
+			energy.Package: d.Energy.Package, energy.Core: d.Energy.Core, energy.Uncore: d.Energy.Uncore, energy.DRAM: d.Energy.DRAM,
+		} {
+			z := energy.Zone{Domain: domain, Socket: d.Package, Die: d.Die, Core: -1}
+			joules[z.ID()] += nj.Joules()
+			z.Die = -1
+			joules[z.ID()] += nj.Joules()
+		}
+	}
+	for _, c := range account.Cores {
+		joules[energy.Zone{Domain: energy.Core, Socket: c.Package, Die: -1, Core: c.Core}.ID()] += c.Energy.Joules()
+	}
+	return joules
+}
+
+func (g *guest) read(t *testing.T) {
+	t.Helper()
+	if err := g.s.Read(g.r); err != nil {
+		t.Fatal(err)
+	}
+	g.m.Add(g.r)
 }
 
 // compare takes a last reading and holds what the meter has against the
-// truth: between the truth's ends, but for a step and what one refresh hides.
-func (l *lab) compare(t *testing.T) {
-	before := testutil.LabTruth(t)
-	l.read(t)
-	after := testutil.LabTruth(t)
+// truth: it lies between the truth's ends, but for a step at each and what
+// one refresh hides.
+func (g *guest) compare(t *testing.T) {
+	t.Helper()
+	before := truth(t)
+	g.read(t)
+	after := truth(t)
 	const refresh, mostW = 2e-3, 400.0 // seconds; watts the lab's machines stay below
-	for i, z := range l.s.Zones() {
+	for i, z := range g.s.Zones() {
 		id := z.ID()
 		if _, ok := before[id]; !ok {
 			t.Errorf("%s has no truth: %v", id, before)
 			continue
 		}
-		got := l.m.Total(i)
+		got := g.m.Total(i)
 		if got.Err != nil || len(got.Gaps) != 0 {
 			t.Errorf("%s: %+v", id, got)
 		}
 		// The driver's unit is in whole nanojoules, up to 60 ppm short.
-		low := (before[id]-l.after[id])*(1-61e-6) - 2*z.StepJ() - refresh*mostW
-		high := after[id] - l.before[id] + 2*z.StepJ() + refresh*mostW
+		low := (before[id]-g.after[id])*(1-61e-6) - 2*z.StepJ() - refresh*mostW
+		high := after[id] - g.before[id] + 2*z.StepJ() + refresh*mostW
 		t.Logf("%-16s %10.4f J, truth between %.4f and %.4f, %d wraps", id, got.EnergyJ, low, high, got.Wraps)
 		if got.EnergyJ < low || got.EnergyJ > high || got.EnergyJ <= 0 {
 			t.Errorf("%s: %v J is not between %v and %v", id, got.EnergyJ, low, high)
@@ -102,9 +185,30 @@ func (l *lab) compare(t *testing.T) {
 	}
 }
 
-// hotplug takes the last socket's CPUs offline, with which the driver takes
+// register makes the package registers fault for a while: the zones that
+// stand on them fail with powercap's one error, and nothing is lost.
+func (g *guest) register(t *testing.T) {
+	control := func(command string) {
+		if err := lab.Control(command); err != nil {
+			t.Fatal(err)
+		}
+	}
+	control("fail=pkg")
+	_ = g.s.Read(g.r) // fails as a whole where packages are all there is
+	g.m.Add(g.r)
+	control("ok=pkg")
+	for i, z := range g.s.Zones() {
+		if faults := z.Domain == energy.Package; errors.Is(g.r.Errs[i], unix.EINVAL) != faults || (g.r.Errs[i] != nil) != faults {
+			t.Errorf("%s while package registers fault: %v", z.ID(), g.r.Errs[i])
+		}
+	}
+	burn(100 * time.Millisecond)
+	g.compare(t)
+}
+
+// socket takes the last socket's CPUs offline, with which the driver takes
 // its zones away, and back: the other zones go on, and these come back.
-func (l *lab) hotplug(t *testing.T) {
+func (g *guest) socket(t *testing.T) {
 	top, err := topology.Read("/")
 	if err != nil {
 		t.Fatal(err)
@@ -114,35 +218,30 @@ func (l *lab) hotplug(t *testing.T) {
 	if len(sockets) < 2 {
 		t.Skip("the only socket can't go offline")
 	}
-	for _, c := range top.CPUs {
-		if c.Socket == last {
-			file := fmt.Sprintf("/sys/devices/system/cpu/cpu%d/online", c.ID)
-			if err := os.WriteFile(file, []byte("0"), 0); err != nil {
-				t.Fatal(err)
+	setOnline := func(state string) {
+		for _, c := range top.CPUs {
+			if c.Socket == last {
+				if err := os.WriteFile(fmt.Sprintf("/sys/devices/system/cpu/cpu%d/online", c.ID), []byte(state), 0); err != nil {
+					t.Fatal(err)
+				}
 			}
-			defer os.WriteFile(file, []byte("1"), 0)
 		}
 	}
-	l.s.nextHeal = 0
-	l.read(t)
-	for i, z := range l.s.Zones() {
-		if gone := z.Socket == last; (l.r.Errs[i] != nil) != gone {
-			t.Errorf("%s, socket %d offline: %v", z.ID(), last, l.r.Errs[i])
+	setOnline("0")
+	g.s.nextHeal = 0
+	g.read(t)
+	for i, z := range g.s.Zones() {
+		if gone := z.Socket == last; (g.r.Errs[i] != nil) != gone {
+			t.Errorf("%s, socket %d offline: %v", z.ID(), last, g.r.Errs[i])
 		} else if gone {
-			t.Logf("%s: %v", z.ID(), l.r.Errs[i])
+			t.Logf("%s: %v", z.ID(), g.r.Errs[i])
 		}
 	}
-	for _, c := range top.CPUs {
-		if c.Socket == last {
-			if err := os.WriteFile(fmt.Sprintf("/sys/devices/system/cpu/cpu%d/online", c.ID), []byte("1"), 0); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	l.s.nextHeal = 0
-	_ = l.s.Read(l.r) // finds them
+	setOnline("1")
+	g.s.nextHeal = 0
+	_ = g.s.Read(g.r) // finds them
 	burn(100 * time.Millisecond)
-	l.compare(t)
+	g.compare(t)
 }
 
 func burn(d time.Duration) {

@@ -50,8 +50,10 @@ func (s *Source) refuseCounter(id, path string, err error) *energy.Refusal {
 		r.Remedy = permissionRemedy()
 	case r.Kind == energy.ErrAbsent:
 		r.Reason = path + ": the zone has no energy counter"
-	case errors.Is(err, syscall.EIO):
-		r.Remedy = "read the register itself: --source perf or --source msr"
+	case errors.Is(err, syscall.EINVAL), errors.Is(err, syscall.EIO), errors.Is(err, syscall.ENODATA):
+		// powercap_sys.c answers EINVAL for whatever the driver's own error was.
+		r.Reason += ": the driver could not read the register"
+		r.Remedy = "ask another interface: --source perf or --source msr"
 	}
 	return r
 }
