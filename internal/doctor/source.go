@@ -184,11 +184,23 @@ func (a attempt) report() []report.Check {
 		}
 		checks = append(checks, treat(check(groupZones, a.name+" "+name, stateOf(r), "%s", r.Reason), r.Remedy))
 	}
-	for _, w := range a.warnings {
+	checks = append(checks, warned(a.warnings)...)
+	return checks
+}
+
+// warned makes one check of all warnings of a kind.
+func warned(warnings []energy.Warning) []report.Check {
+	var checks []report.Check
+	for _, w := range warnings {
 		if w.Code == "msr-virtual" {
 			continue // said of all sources, see virtualization
 		}
-		checks = append(checks, check(groupHost, w.Code, report.Note, "%s; %s", w.Message, w.Advice))
+		i := slices.IndexFunc(checks, func(c report.Check) bool { return c.Name == w.Code })
+		if i < 0 {
+			checks = append(checks, check(groupHost, w.Code, report.Note, "%s", w.Advice))
+			i = len(checks) - 1
+		}
+		checks[i].Detail = w.Message + "; " + checks[i].Detail
 	}
 	return checks
 }
