@@ -41,7 +41,10 @@ func (k capturedKernel) open(name string, topo *topology.Topology) (*source.Open
 }
 
 func (k capturedKernel) counters() ([]energy.Metric, []*energy.Refusal) {
-	const userMode = "perf (user mode only)"
+	userMode := "perf (user mode only)"
+	if k.granted {
+		userMode = "perf"
+	}
 	metrics := []energy.Metric{energy.KnownMetric("cpu.task_clock", 1, userMode)}
 	absent := &energy.Refusal{Name: "perf", Kind: energy.ErrAbsent, Reason: "the kernel offers no such hardware counter here", Err: unix.ENOENT}
 	for _, name := range []string{"cpu.cycles", "cpu.cache_references", "cpu.branches"} {

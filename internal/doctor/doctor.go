@@ -4,6 +4,10 @@
 package doctor
 
 import (
+	"cmp"
+	"slices"
+	"strings"
+
 	"github.com/energyprobe/energyprobe/internal/container"
 	"github.com/energyprobe/energyprobe/internal/model"
 	"github.com/energyprobe/energyprobe/internal/priv"
@@ -38,7 +42,7 @@ func Examine(o Options) *report.Doctor {
 
 func examine(o Options, k kernel) *report.Doctor {
 	e := newExamination(o, k)
-	var checks []report.Check
+	checks := []report.Check{}
 	for _, s := range steps() {
 		f := isolate(s.group, s.name, limit, func(e examination) finding { return s.run(e) }, e)
 		if f.learnt != nil {
@@ -108,8 +112,9 @@ func steps() []step {
 		{groupCapabilities, "privileges", examination.readPrivileges},
 		{groupHost, "container", examination.readContainer},
 		{groupCapabilities, "file capabilities", examination.executable},
-		{groupSources, source.Perf, func(e examination) finding { return e.source(source.Perf) }},
+		// What perf is not allowed to show, powercap may: it goes first.
 		{groupSources, source.Powercap, func(e examination) finding { return e.source(source.Powercap) }},
+		{groupSources, source.Perf, func(e examination) finding { return e.source(source.Perf) }},
 		{groupSources, source.MSR, func(e examination) finding { return e.source(source.MSR) }},
 		{groupSources, source.Model, examination.model},
 		{groupCapabilities, "CAP_PERFMON", examination.perfRights},
@@ -132,17 +137,24 @@ func steps() []step {
 	}
 }
 
-// ordered sorts checks by group; within one they stay as they are.
+// ordered sorts checks by group, and sources and their zones by preference.
+// Otherwise they stay as they are.
 func ordered(checks []report.Check) []report.Check {
-	out := make([]report.Check, 0, len(checks))
-	for _, group := range []string{groupSources, groupZones, groupCapabilities, groupAttribution, groupHost} {
-		for _, c := range checks {
-			if c.Group == group {
-				out = append(out, c)
-			}
+	groups := []string{groupSources, groupZones, groupCapabilities, groupAttribution, groupHost}
+	preference := append(source.Measuring(), source.Model)
+	key := func(c report.Check) (int, int) {
+		first, _, _ := strings.Cut(c.Name, " ")
+		if c.Group != groupSources && c.Group != groupZones {
+			first = ""
 		}
+		return slices.Index(groups, c.Group), slices.Index(preference, first)
 	}
-	return out
+	slices.SortStableFunc(checks, func(a, b report.Check) int {
+		ag, ap := key(a)
+		bg, bp := key(b)
+		return cmp.Or(cmp.Compare(ag, bg), cmp.Compare(ap, bp))
+	})
+	return checks
 }
 
 // best returns the source a run would use, and whether it measures.

@@ -72,9 +72,10 @@ func (e examination) allow(caps ...priv.Cap) string {
 func (e examination) grant() string { return e.allow(e.helpful.Caps()...) }
 
 // asRoot is the remedy that needs nothing but a password, and takes the most
-// rights. It is no use inside a container, and to who is root already.
+// rights. It is no use inside a container, where no_new_privs keeps sudo from
+// working, and to who is root already.
 func (e examination) asRoot() string {
-	if !e.ownsHost() || e.state.UID.Effective == 0 {
+	if !e.ownsHost() || e.state.UID.Effective == 0 || e.state.NoNewPrivs {
 		return ""
 	}
 	return fmt.Sprintf("sudo %s run --user $USER -- COMMAND", shellWord(e.exe.path))

@@ -69,12 +69,13 @@ func (e examination) perfRights() finding {
 	}
 	c := check(groupCapabilities, name, report.Working, "effective; %s", paranoid)
 	if !e.state.Has(priv.Perfmon) {
+		c = treat(c, e.allow(priv.Perfmon))
 		c.State, c.Detail = report.Forbidden, "not effective; "+paranoid
 		if !e.state.InitialUserNS {
 			c.Detail = "not effective over the host (this is a user namespace); " + paranoid
 		}
 		if p := e.state.PerfEventParanoid; p != nil && *p <= 0 {
-			c.State = report.Working
+			c.State, c.Remedy = report.Working, ""
 			c.Detail = "not effective and not needed; " + paranoid
 		}
 	}
@@ -118,15 +119,22 @@ func (e examination) powercapFiles() finding {
 	}
 	closed := 0
 	for _, f := range files {
-		if unix.Access(f, unix.R_OK) != nil {
+		if !readable(f) {
 			closed++
 		}
 	}
 	if closed == 0 {
 		return one(check(groupCapabilities, name, report.Working, "%s; this process may read %s", detail, allOf(len(files))))
 	}
-	return one(check(groupCapabilities, name, report.Forbidden,
-		"%s; this process may not read %d of %d (root's alone since Linux 5.10, CVE-2020-8694: their resolution betrays what others compute)", detail, closed, len(files)))
+	return one(treat(check(groupCapabilities, name, report.Forbidden,
+		"%s; this process may not read %d of %d (root's alone since Linux 5.10, CVE-2020-8694: their resolution betrays what others compute)", detail, closed, len(files)),
+		e.powercapRemedies()[0]))
+}
+
+// readable reports whether this process may read a file, its capabilities
+// considered, without opening it: access(2) would ask for the real user.
+func readable(path string) bool {
+	return unix.Faccessat(unix.AT_FDCWD, path, unix.R_OK, unix.AT_EACCESS) == nil
 }
 
 func allOf(n int) string {
@@ -167,7 +175,7 @@ func (e examination) msrDevice() finding {
 			why = "the module msr is not loaded"
 		}
 		checks = append(checks, check(groupCapabilities, "msr device", report.Absent, "%s is not there: %s", device, why))
-	case unix.Access(device, unix.R_OK) != nil:
+	case !readable(device):
 		checks = append(checks, check(groupCapabilities, "msr device", report.Forbidden, "%s: mode %04o, not readable for this process", device, info.Mode().Perm()))
 	default:
 		checks = append(checks, check(groupCapabilities, "msr device", report.Working, "%s: mode %04o, readable", device, info.Mode().Perm()))
@@ -178,7 +186,7 @@ func (e examination) msrDevice() finding {
 	case err != nil:
 		checks = append(checks, check(groupCapabilities, "CAP_SYS_RAWIO", report.Note, "not effective; only the source msr takes it"))
 	default:
-		checks = append(checks, check(groupCapabilities, "CAP_SYS_RAWIO", report.Forbidden, "not effective: opening an MSR device takes it, whatever the file's mode (for the source msr alone)"))
+		checks = append(checks, treat(check(groupCapabilities, "CAP_SYS_RAWIO", report.Forbidden, "not effective: opening an MSR device takes it, whatever the file's mode (for the source msr alone)"), e.allow(priv.SysRawIO)))
 	}
 	return finding{checks: append(checks, e.lockdown()...)}
 }

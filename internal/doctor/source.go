@@ -98,6 +98,9 @@ func (e examination) refusedSource(a attempt) (report.Check, []priv.Cap) {
 	err := errors.Join(causes(a.refused)...)
 	denied := errors.Is(r, energy.ErrForbidden) && (errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM))
 	switch {
+	case denied && a.name == source.Perf && e.powercapDead():
+		c.Detail += "; powercap shows the same counters, and they stand still: the right alone would not change that"
+		return c, nil
 	case denied && a.name == source.Perf && len(e.state.Missing(priv.Perfmon)) > 0:
 		return treat(c, e.perfRemedies()...), []priv.Cap{priv.Perfmon}
 	case denied && a.name == source.Powercap && len(e.state.Missing(priv.DACReadSearch)) > 0:
@@ -111,6 +114,12 @@ func (e examination) refusedSource(a attempt) (report.Check, []priv.Cap) {
 		c.Detail += "; " + why
 	}
 	return treat(c, line), nil
+}
+
+// powercapDead reports whether powercap could be read and shows counters that
+// nobody feeds, as in a virtual machine whose hypervisor answers 0.
+func (e examination) powercapDead() bool {
+	return e.topo.Virt.IsVM() && len(e.powercap.refused) > 0 && errors.Is(e.powercap.refused[0], energy.ErrBroken)
 }
 
 // loading judges the remedy of loading a driver: a source refuses by what it
@@ -131,7 +140,10 @@ func (e examination) loading(name string, r *energy.Refusal) (line, why string) 
 	if e.topo.Virt.IsVM() && !e.perf.works && !e.powercap.works {
 		return "", "and neither perf nor powercap shows any here: loading the driver would change nothing"
 	}
-	return e.modprobe("msr", "CONFIG_X86_MSR")
+	if line, why = e.modprobe("msr", "CONFIG_X86_MSR"); line != "" && e.container.Inside() {
+		line = r.Remedy // the container has to be given the device as well
+	}
+	return line, why
 }
 
 func causes(refused []*energy.Refusal) []error {
@@ -190,17 +202,20 @@ func (a attempt) report() []report.Check {
 
 // warned makes one check of all warnings of a kind.
 func warned(warnings []energy.Warning) []report.Check {
-	var checks []report.Check
+	messages, advice := map[string][]string{}, map[string]string{}
+	var codes []string
 	for _, w := range warnings {
 		if w.Code == "msr-virtual" {
 			continue // said of all sources, see virtualization
 		}
-		i := slices.IndexFunc(checks, func(c report.Check) bool { return c.Name == w.Code })
-		if i < 0 {
-			checks = append(checks, check(groupHost, w.Code, report.Note, "%s", w.Advice))
-			i = len(checks) - 1
+		if messages[w.Code] == nil {
+			codes = append(codes, w.Code)
 		}
-		checks[i].Detail = w.Message + "; " + checks[i].Detail
+		messages[w.Code], advice[w.Code] = append(messages[w.Code], w.Message), w.Advice
+	}
+	var checks []report.Check
+	for _, code := range codes {
+		checks = append(checks, note(code, "%s; %s", strings.Join(messages[code], "; "), advice[code]))
 	}
 	return checks
 }
