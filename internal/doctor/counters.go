@@ -23,7 +23,7 @@ var eventful = []struct{ name, metric, what string }{
 func (e examination) counters() finding {
 	metrics, refusals := e.kernel.counters()
 	f := finding{}
-	hardware, improvable, told := false, false, false
+	cycles, improvable, told := report.Broken, false, false
 	for _, group := range eventful {
 		for _, m := range metrics {
 			if m.Name != group.metric {
@@ -34,13 +34,15 @@ func (e examination) counters() finding {
 				c.Alternatives = nil // the same as above: once is enough
 			}
 			told = told || len(c.Alternatives) > 0
-			hardware = hardware || group.metric == "cpu.cycles" && c.State == report.Working
+			if group.metric == "cpu.cycles" {
+				cycles = c.State
+			}
 			improvable = improvable || limited
 			f.checks = append(f.checks, c)
 		}
 	}
 	f.learnt = func(e *examination) {
-		e.hardware = hardware
+		e.cycles = cycles
 		if improvable {
 			e.useful(priv.Perfmon)
 		}

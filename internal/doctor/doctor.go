@@ -75,8 +75,8 @@ type examination struct {
 
 	match    model.Match
 	matchErr error
-	hardware bool // a process's cycles can be counted
-	programs bool // the BPF programs that attribution takes can be loaded
+	cycles   report.CheckState // of the hardware counter
+	programs bool              // the BPF programs that attribution takes can be loaded
 	// programsDenied says that only a missing right keeps them from it.
 	programsDenied bool
 	// helpful are the rights whose lack a check has run into, and which would

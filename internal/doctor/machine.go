@@ -177,7 +177,7 @@ func (e examination) watchdog() finding {
 	switch {
 	case !ok:
 		return finding{}
-	case v == 0 || !e.hardware:
+	case v == 0 || e.cycles == report.Absent:
 		return one(fine("nmi watchdog", "kernel.nmi_watchdog is %d: it holds no hardware counter", v))
 	}
 	return one(treat(note("nmi watchdog", "kernel.nmi_watchdog is %d: it holds one hardware counter of every CPU, so the others may have to take turns", v),

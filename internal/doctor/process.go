@@ -84,10 +84,12 @@ func (e examination) attribution() finding {
 func (e examination) ebpfCycles(of string) report.Check {
 	const name = "ebpf-cycles"
 	switch {
+	case e.cycles == report.Absent:
+		return check(groupAttribution, name, report.Absent, "there is no hardware counter of cycles")
 	case !e.programs:
 		return check(groupAttribution, name, e.programsState(), "BPF programs can't be loaded: see BPF and BTF")
-	case !e.hardware:
-		return check(groupAttribution, name, report.Absent, "there is no hardware counter of cycles")
+	case e.cycles != report.Working:
+		return check(groupAttribution, name, e.cycles, "cycles can't be counted: see cycles")
 	}
 	return check(groupAttribution, name, report.Working, "by cycles, at every switch of tasks%s", of)
 }
