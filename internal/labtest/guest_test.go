@@ -207,7 +207,7 @@ func checkTotal(t *testing.T, r *report.Run) {
 // of its two units besides.
 func TestGuestInterfacesAgree(t *testing.T) {
 	guest(t, "skylake-server", "skylake-client", "epyc")
-	r := probe(t, with([]string{"--cross-check"}, loaded("4s/50ms")...)...)
+	r := probe(t, with([]string{"--cross-check"}, loaded("9s/50ms")...)...)
 	if len(r.CrossCheck) == 0 {
 		t.Fatalf("no cross-check: %+v", r.Warnings)
 	}
@@ -235,7 +235,7 @@ func TestGuestInterfacesAgree(t *testing.T) {
 // power so large, that a register wraps every 1.2 s.
 func TestGuestWraps(t *testing.T) {
 	guest(t, "skylake-server")
-	if err := lab.Reload("esu=20", "dram_esu=20", "idle_mw=3400000", "wake_mw=0", "dram_mw=400000", "tdp_w=1000", "wrap_after_mj=500000", "update_us=1000", "trace=400000"); err != nil {
+	if err := lab.Reload("esu=20", "idle_mw=3400000", "wake_mw=0", "dram_mw=400000", "tdp_w=1000", "wrap_after_mj=500000", "update_us=1000", "trace=400000"); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
@@ -243,8 +243,13 @@ func TestGuestWraps(t *testing.T) {
 			t.Fatal(err)
 		}
 	}()
+	t.Run("group", func(t *testing.T) { wraps(t) })
+}
+
+func wraps(t *testing.T) {
 	for _, source := range sources() {
 		t.Run(source, func(t *testing.T) {
+			t.Parallel()
 			r := probe(t, "--source", source, "--interval", "5s", "--", "/bin/sleep", "26")
 			for _, d := range r.Domains {
 				if d.EnergyJ == nil {
@@ -328,7 +333,9 @@ func TestGuestCounters(t *testing.T) {
 				cycles += float64(p.Cycles)
 				instructions += float64(p.Instructions)
 			}
-			allowed := 0.01
+			// Counters see a task from its execve until they are taken down in
+			// do_exit; what it costs before and after is in the truth as well.
+			allowed := 0.02
 			if counters < 6 {
 				allowed = 0.1 // extended from a third of the time
 			}

@@ -158,14 +158,17 @@ func (t *commandTarget) open() (energy.Instant, error) {
 // wait returns when the command has ended, and with WaitAll when no descendant
 // is left. Other children that end meanwhile are reaped, and signals passed on.
 // The command itself is left to finish: the energy counters come first.
-func (t *commandTarget) wait(ctx context.Context, s *session) energy.Instant {
-	ended := make(chan energy.Instant, 1)
-	go func() { ended <- t.reap(s) }()
+func (t *commandTarget) wait(ctx context.Context, s *session) {
+	ended := make(chan struct{})
+	go func() {
+		s.closeWindow(t.reap(s))
+		close(ended)
+	}()
 	done := ctx.Done()
 	for {
 		select {
-		case at := <-ended:
-			return at
+		case <-ended:
+			return
 		case sig := <-s.Signals:
 			t.pass(sig)
 		case <-done:

@@ -21,16 +21,17 @@ type sampler struct {
 	interval time.Duration // of the time series, 0 for none
 	poll     time.Duration // against wraps
 
-	series   *report.Series
-	row      []float64
-	sampled  []uint64 // the meter's counts at the last sample that had the zone
-	ticks    []float64
-	start    energy.Instant
-	samples  int
-	missed   int
-	lateness lateness
-	failed   error          // the last reading that failed as a whole
-	lookedUp energy.Instant // when the time asleep was last asked for
+	series     *report.Series
+	row        []float64
+	sampled    []uint64 // the meter's counts at the last sample that had the zone
+	ticks      []float64
+	start      energy.Instant
+	nextSample energy.Instant
+	samples    int
+	missed     int
+	lateness   lateness
+	failed     error          // the last reading that failed as a whole
+	lookedUp   energy.Instant // when the time asleep was last asked for
 
 	reading sync.Mutex // held while the tracks are read
 	halted  bool       // guarded by reading
@@ -73,7 +74,6 @@ func (m *sampler) run(start energy.Instant) {
 
 // halt ends reading: when it returns, the tracks are the caller's.
 func (m *sampler) halt() {
-	m.wake.ring()
 	m.reading.Lock()
 	m.halted = true
 	m.reading.Unlock()
@@ -81,6 +81,7 @@ func (m *sampler) halt() {
 
 // join waits until nothing of the sampler runs any more. It is safe twice.
 func (m *sampler) join() {
+	m.wake.ring()
 	if m.over != nil {
 		close(m.over)
 		m.over = nil
@@ -114,12 +115,12 @@ func (m *sampler) loop() {
 		defer dullTimer()
 	}
 	nextPoll := m.start.Add(m.poll)
-	nextSample := energy.Instant(math.MaxInt64)
+	m.nextSample = noDeadline
 	if m.interval > 0 {
-		nextSample = m.start.Add(m.interval)
+		m.nextSample = m.start.Add(m.interval)
 	}
 	for {
-		due := min(nextPoll, nextSample)
+		due := min(nextPoll, m.nextSample)
 		if m.wake.sleepUntil(due) {
 			return
 		}
@@ -131,13 +132,11 @@ func (m *sampler) loop() {
 			return
 		}
 		nextPoll = now.Add(m.poll)
-		if now >= nextSample {
-			nextSample = m.sample(nextSample, now)
-		}
 	}
 }
 
-// read takes a reading of every track, unless the window has closed.
+// read takes a reading of every track, and a sample when one is due, unless
+// the window has closed.
 func (m *sampler) read(now energy.Instant) bool {
 	m.reading.Lock()
 	defer m.reading.Unlock()
@@ -157,6 +156,9 @@ func (m *sampler) read(now energy.Instant) bool {
 		}
 	}
 	m.samples++
+	if now >= m.nextSample {
+		m.nextSample = m.sample(m.nextSample, now)
+	}
 	return true
 }
 

@@ -19,6 +19,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
@@ -88,6 +89,7 @@ type session struct {
 	sampler *sampler
 
 	start, end    energy.Instant
+	closing       sync.Once
 	startedAt     time.Time
 	toolCPUInside time.Duration // this program's CPU time within the window
 	filtered      bool          // the processor adds noise to its counters
@@ -225,9 +227,7 @@ func (s *session) measure(ctx context.Context) error {
 	if s.Started != nil {
 		s.Started()
 	}
-	s.end = s.target.wait(ctx, s)
-	s.sampler.halt()
-	s.depart()
+	s.target.wait(ctx, s)
 	s.toolCPUInside = ownCPU() - inside
 	s.target.finish(s)
 	s.sampler.join()
@@ -249,19 +249,25 @@ func (s *session) approach() error {
 	return nil
 }
 
-func (s *session) depart() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	s.suspended()
-	var err error
-	if s.measured() {
-		err = energy.Depart(s.tracks, s.end.Sub(s.start) < shortWindow, departLimit)
-	} else {
-		err = s.tracks[0].Read()
-	}
-	if err != nil {
-		s.warn("read-failed", "the counters could not be read at the end: "+err.Error(), "run again; if it stays, see energyprobe doctor")
-	}
+// closeWindow ends the window at that instant: the counters are read before
+// anything else happens. The first call counts.
+func (s *session) closeWindow(at energy.Instant) {
+	s.closing.Do(func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		s.end = at
+		s.sampler.halt()
+		var err error
+		if s.measured() {
+			err = energy.Depart(s.tracks, at.Sub(s.start) < shortWindow, departLimit)
+		} else {
+			err = s.tracks[0].Read()
+		}
+		if err != nil {
+			s.warn("read-failed", "the counters could not be read at the end: "+err.Error(), "run again; if it stays, see energyprobe doctor")
+		}
+		s.suspended()
+	})
 }
 
 // suspended tells the meters how long the machine has slept.

@@ -23,8 +23,10 @@ type target interface {
 	hostTarget() host.Target
 	// open lets the window begin and returns when that was.
 	open() (energy.Instant, error)
-	// wait returns when the window ended.
-	wait(ctx context.Context, s *session) energy.Instant
+	// wait returns when the window has ended. Whoever notices the end closes
+	// the window on the spot: a switch to another goroutine would be time in
+	// which nobody watches the counters.
+	wait(ctx context.Context, s *session)
 	// finish does what can wait until the energy counters have been read.
 	finish(s *session)
 	metrics() []energy.Metric
@@ -55,9 +57,9 @@ func (s *session) counters(t perfevent.Target) *perfevent.Counters {
 	return perfevent.OpenCounters(s.Root, t)
 }
 
-// until waits for one of: gone closes, the duration passes, a signal comes,
-// ctx ends.
-func (s *session) until(ctx context.Context, gone <-chan energy.Instant) energy.Instant {
+// until waits for one of: the target is gone and the window closed, the
+// duration passes, a signal comes, ctx ends.
+func (s *session) until(ctx context.Context, gone <-chan struct{}) {
 	var timeout <-chan time.Time
 	if s.Duration > 0 {
 		t := time.NewTimer(time.Until(s.start.Add(s.Duration).WallTime()))
@@ -65,13 +67,12 @@ func (s *session) until(ctx context.Context, gone <-chan energy.Instant) energy.
 		timeout = t.C
 	}
 	select {
-	case at := <-gone:
-		return at
+	case <-gone:
 	case <-timeout:
 	case <-s.Signals:
 	case <-ctx.Done():
 	}
-	return energy.Now()
+	s.closeWindow(energy.Now())
 }
 
 // scoped gives the metrics of a group or a machine their own scope: the
@@ -98,18 +99,16 @@ func (t *machineTarget) open() (energy.Instant, error) { return energy.Now(), ni
 func (t *machineTarget) metrics() []energy.Metric {
 	return scoped(t.counters.Metrics(), energy.ScopeMachine)
 }
-func (t *machineTarget) describe(r *report.Run) { r.Target = report.Target{Kind: "machine"} }
-func (t *machineTarget) close()                 { t.counters.Close() }
-func (t *machineTarget) wait(ctx context.Context, s *session) energy.Instant {
-	return s.until(ctx, nil)
-}
+func (t *machineTarget) describe(r *report.Run)               { r.Target = report.Target{Kind: "machine"} }
+func (t *machineTarget) close()                               { t.counters.Close() }
+func (t *machineTarget) wait(ctx context.Context, s *session) { s.until(ctx, nil) }
 
 // pidTarget is a process that runs already, and its descendants.
 type pidTarget struct {
 	counted
 	pid  int
 	fd   int // pidfd
-	gone chan energy.Instant
+	gone chan struct{}
 	halt chan struct{}
 }
 
@@ -121,27 +120,25 @@ func newPIDTarget(s *session) (target, error) {
 	case err != nil:
 		return nil, fmt.Errorf("process %d: %w", s.PID, os.NewSyscallError("pidfd_open", err))
 	}
-	t := &pidTarget{pid: s.PID, fd: fd, gone: make(chan energy.Instant, 1), halt: make(chan struct{})}
+	t := &pidTarget{pid: s.PID, fd: fd, gone: make(chan struct{}), halt: make(chan struct{})}
 	t.counters = s.counters(perfevent.Target{Running: s.PID})
 	return t, nil
 }
 
 func (t *pidTarget) hostTarget() host.Target { return host.Target{PID: t.pid} }
 
-func (t *pidTarget) open() (energy.Instant, error) {
-	go t.watch()
-	return energy.Now(), nil
-}
+func (t *pidTarget) open() (energy.Instant, error) { return energy.Now(), nil }
 
 // watch tells when the process ends: its pidfd becomes readable then. The time
 // limit is for noticing that nobody waits any more.
-func (t *pidTarget) watch() {
+func (t *pidTarget) watch(s *session) {
 	fds := []unix.PollFd{{Fd: int32(t.fd), Events: unix.POLLIN}}
 	for {
 		n, err := unix.Poll(fds, 100)
 		switch {
 		case n > 0:
-			t.gone <- energy.Now()
+			s.closeWindow(energy.Now())
+			close(t.gone)
 			return
 		case err != nil && err != unix.EINTR:
 			return
@@ -154,8 +151,9 @@ func (t *pidTarget) watch() {
 	}
 }
 
-func (t *pidTarget) wait(ctx context.Context, s *session) energy.Instant {
-	return s.until(ctx, t.gone)
+func (t *pidTarget) wait(ctx context.Context, s *session) {
+	go t.watch(s)
+	s.until(ctx, t.gone)
 }
 func (t *pidTarget) describe(r *report.Run) { r.Target = report.Target{Kind: "pid", PID: t.pid} }
 func (t *pidTarget) close() {
@@ -169,7 +167,7 @@ type cgroupTarget struct {
 	counted
 	name string // as the user gave it
 	dir  string // one of its directories
-	gone chan energy.Instant
+	gone chan struct{}
 	halt chan struct{}
 }
 
@@ -178,7 +176,7 @@ func newCgroupTarget(s *session) (target, error) {
 	if len(dirs) == 0 {
 		return nil, fmt.Errorf("cgroup %s: no such directory below %s", s.Cgroup, filepath.Join("/", s.Root, "sys/fs/cgroup"))
 	}
-	t := &cgroupTarget{name: s.Cgroup, dir: dirs[0], gone: make(chan energy.Instant, 1), halt: make(chan struct{})}
+	t := &cgroupTarget{name: s.Cgroup, dir: dirs[0], gone: make(chan struct{}), halt: make(chan struct{})}
 	t.counters = s.counters(perfevent.Target{Cgroup: t.perfDir(dirs), CPUs: s.topo.Online})
 	return t, nil
 }
@@ -201,13 +199,10 @@ func (t *cgroupTarget) perfDir(dirs []string) string {
 
 func (t *cgroupTarget) hostTarget() host.Target { return host.Target{Cgroup: t.name} }
 
-func (t *cgroupTarget) open() (energy.Instant, error) {
-	go t.watch()
-	return energy.Now(), nil
-}
+func (t *cgroupTarget) open() (energy.Instant, error) { return energy.Now(), nil }
 
 // watch tells when the group is removed.
-func (t *cgroupTarget) watch() {
+func (t *cgroupTarget) watch(s *session) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -216,15 +211,17 @@ func (t *cgroupTarget) watch() {
 			return
 		case <-tick.C:
 			if _, err := os.Stat(t.dir); errors.Is(err, os.ErrNotExist) {
-				t.gone <- energy.Now()
+				s.closeWindow(energy.Now())
+				close(t.gone)
 				return
 			}
 		}
 	}
 }
 
-func (t *cgroupTarget) wait(ctx context.Context, s *session) energy.Instant {
-	return s.until(ctx, t.gone)
+func (t *cgroupTarget) wait(ctx context.Context, s *session) {
+	go t.watch(s)
+	s.until(ctx, t.gone)
 }
 func (t *cgroupTarget) metrics() []energy.Metric {
 	return scoped(t.counters.Metrics(), energy.ScopeCgroup)
