@@ -49,7 +49,11 @@ func explainForbidden(what, root string) (reason, remedy string) {
 	if err != nil {
 		return what + ": needs CAP_PERFMON", priv.SetcapLine("", priv.Perfmon)
 	}
-	if state.Has(priv.Perfmon) || state.Has(priv.SysAdmin) {
+	if state.Has(priv.Perfmon) && !state.Has(priv.SysAdmin) && !state.PerfmonCounts() {
+		return fmt.Sprintf("%s: kernel.perf_event_paranoid is %d, and above 2 this kernel (Debian's, Ubuntu's) asks for CAP_SYS_ADMIN instead of CAP_PERFMON", what, *state.PerfEventParanoid),
+			state.PerfRemedy("")
+	}
+	if state.Has(priv.Perfmon) {
 		return what + ": refused although this process has CAP_PERFMON: a seccomp filter, a security module or a user namespace stands in the way",
 			"run the container with a seccomp profile that allows perf_event_open (docker: --security-opt seccomp=unconfined to try)"
 	}
@@ -58,5 +62,5 @@ func explainForbidden(what, root string) (reason, remedy string) {
 		paranoid = strconv.Itoa(*state.PerfEventParanoid)
 	}
 	return fmt.Sprintf("%s: needs CAP_PERFMON, or kernel.perf_event_paranoid at 0 or below (it is %s)", what, paranoid),
-		state.Remedy("", priv.Perfmon)
+		state.PerfRemedy("")
 }
