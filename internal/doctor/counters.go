@@ -23,7 +23,7 @@ var eventful = []struct{ name, metric, what string }{
 func (e examination) counters() finding {
 	metrics, refusals := e.kernel.counters()
 	f := finding{}
-	cycles, improvable, told := report.Broken, false, false
+	cycles, improvable, told, denied := report.Broken, false, false, false
 	for _, group := range eventful {
 		for _, m := range metrics {
 			if m.Name != group.metric {
@@ -34,6 +34,7 @@ func (e examination) counters() finding {
 				c.Alternatives = nil // the same as above: once is enough
 			}
 			told = told || len(c.Alternatives) > 0
+			denied = denied || c.State == report.Forbidden
 			if group.metric == "cpu.cycles" {
 				cycles = c.State
 			}
@@ -42,9 +43,10 @@ func (e examination) counters() finding {
 		}
 	}
 	f.learnt = func(e *examination) {
-		e.cycles = cycles
+		e.cycles, e.eventsDenied = cycles, denied
 		if improvable {
 			e.useful(priv.Perfmon)
+			e.wantsEvents = true
 		}
 	}
 	return f
@@ -53,7 +55,7 @@ func (e examination) counters() finding {
 // eventCheck reports one group of events; limited says that CAP_PERFMON would
 // make more of it.
 func (e examination) eventCheck(name, what string, m energy.Metric, refusals []*energy.Refusal) (c report.Check, limited bool) {
-	missing := len(e.state.Missing(priv.Perfmon)) > 0
+	missing := e.allowEvents() != ""
 	if m.Value != nil {
 		c = check(groupCapabilities, name, report.Working, "%s: counted on this process, kernel included", what)
 		if strings.Contains(m.Source, "user mode only") {
@@ -79,7 +81,7 @@ func (e examination) eventCheck(name, what string, m energy.Metric, refusals []*
 // userModeRemedies are the ways to counting one's own processes in the kernel
 // too, for which kernel.perf_event_paranoid has to be 1 or less.
 func (e examination) userModeRemedies() []string {
-	remedies := []string{e.allow(priv.Perfmon)}
+	remedies := []string{e.allowEvents()}
 	if p := e.state.PerfEventParanoid; p != nil && *p > 1 {
 		remedies = append(remedies, e.onHost("sudo sysctl kernel.perf_event_paranoid=1"))
 	}

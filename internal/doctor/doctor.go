@@ -76,12 +76,15 @@ type examination struct {
 	match    model.Match
 	matchErr error
 	cycles   report.CheckState // of the hardware counter
-	programs bool              // the BPF programs that attribution takes can be loaded
+	// eventsDenied says that not even events of one's own process are allowed.
+	eventsDenied bool
+	programs     bool // the BPF programs that attribution takes can be loaded
 	// programsDenied says that only a missing right keeps them from it.
 	programsDenied bool
 	// helpful are the rights whose lack a check has run into, and which would
 	// change its outcome.
-	helpful priv.Set
+	helpful     priv.Set
+	wantsEvents bool // perf events are among what was refused
 }
 
 // newExamination returns one that knows nothing yet.
@@ -117,8 +120,8 @@ func steps() []step {
 		{groupSources, source.Perf, func(e examination) finding { return e.source(source.Perf) }},
 		{groupSources, source.MSR, func(e examination) finding { return e.source(source.MSR) }},
 		{groupSources, source.Model, examination.model},
-		{groupCapabilities, "CAP_PERFMON", examination.perfRights},
 		{groupCapabilities, "hardware counters", examination.counters},
+		{groupCapabilities, "CAP_PERFMON", examination.perfRights},
 		{groupCapabilities, "powercap files", examination.powercapFiles},
 		{groupCapabilities, "msr device", examination.msrDevice},
 		{groupCapabilities, "bpf", examination.bpf},

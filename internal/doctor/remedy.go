@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -58,18 +59,46 @@ func (e examination) executable() finding {
 
 // allow says how this process comes by capabilities, "" when it has them.
 func (e examination) allow(caps ...priv.Cap) string {
-	if e.exe.elsewhere == "" {
-		return e.state.Remedy(e.exe.path, caps...)
+	return e.install(e.state.Remedy(e.target(), caps...))
+}
+
+// allowEvents says how it comes by perf events, and by other capabilities in
+// the same go.
+func (e examination) allowEvents(others ...priv.Cap) string {
+	line := e.state.Remedy(e.target(), append(others, priv.Perfmon)...)
+	// With some kernels it takes more than the capability. That line ends in
+	// the one for the capability alone, in whose place goes the one for all.
+	perf, alone := e.state.PerfRemedy(e.target()), e.state.Remedy(e.target(), priv.Perfmon)
+	switch more := strings.TrimSuffix(perf, alone); {
+	case alone != "":
+		line = more + line
+	case line == "":
+		line = perf
+	case perf != "":
+		line = perf + " && " + line
 	}
-	line := e.state.Remedy(e.exe.elsewhere, caps...)
-	if strings.HasPrefix(line, "sudo setcap ") {
-		line = fmt.Sprintf("sudo install -m 755 %s %s && %s", shellWord(e.exe.path), e.exe.elsewhere, line)
+	return e.install(line)
+}
+
+// target is the file that gets capabilities.
+func (e examination) target() string { return cmp.Or(e.exe.elsewhere, e.exe.path) }
+
+// install puts in front of a line with setcap what it takes to have a file
+// there.
+func (e examination) install(line string) string {
+	if e.exe.elsewhere == "" || !strings.Contains(line, "sudo setcap ") {
+		return line
 	}
-	return line
+	return fmt.Sprintf("sudo install -m 755 %s %s && %s", shellWord(e.exe.path), e.exe.elsewhere, line)
 }
 
 // grant is the line that gives every right that helps.
-func (e examination) grant() string { return e.allow(e.helpful.Caps()...) }
+func (e examination) grant() string {
+	if e.wantsEvents {
+		return e.allowEvents(e.helpful.Caps()...)
+	}
+	return e.allow(e.helpful.Caps()...)
+}
 
 // asRoot is the remedy that needs nothing but a password, and takes the most
 // rights. It is no use inside a container, where no_new_privs keeps sudo from

@@ -20,7 +20,7 @@ import (
 // counters are: a right for this program, or less caution towards everyone
 // (kernel.perf_event_paranoid, Documentation/admin-guide/sysctl/kernel.rst).
 func (e examination) perfRemedies() []string {
-	remedies := []string{e.allow(priv.Perfmon)}
+	remedies := []string{e.allowEvents()}
 	if p := e.state.PerfEventParanoid; p != nil && *p > 0 {
 		remedies = append(remedies, e.onHost("sudo sysctl kernel.perf_event_paranoid=0"))
 	}
@@ -68,8 +68,11 @@ func (e examination) perfRights() finding {
 		name = "CAP_SYS_ADMIN"
 	}
 	c := check(groupCapabilities, name, report.Working, "effective; %s", paranoid)
+	if e.state.Has(priv.Perfmon) && e.eventsDenied && !e.state.Has(priv.SysAdmin) && !e.state.PerfmonCounts() {
+		c = treat(check(groupCapabilities, name, report.Forbidden, "effective and of no use; %s", paranoid), e.allowEvents())
+	}
 	if !e.state.Has(priv.Perfmon) {
-		c = treat(c, e.allow(priv.Perfmon))
+		c = treat(c, e.allowEvents())
 		c.State, c.Detail = report.Forbidden, "not effective; "+paranoid
 		if !e.state.InitialUserNS {
 			c.Detail = "not effective over the host (this is a user namespace); " + paranoid
@@ -95,7 +98,7 @@ func paranoia(v int) string {
 	case v == 2:
 		return "without the capability only one's own processes, in user mode"
 	}
-	return "without the capability nothing at all"
+	return "without CAP_SYS_ADMIN nothing at all, CAP_PERFMON or not (a kernel of Debian or Ubuntu)"
 }
 
 // powercapFiles reports the modes of the energy files, and containers that

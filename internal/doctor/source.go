@@ -48,7 +48,11 @@ func (e examination) source(name string) finding {
 		a.refused = flatten(name, err)
 		c, useful := e.refusedSource(a)
 		checks := append([]report.Check{c}, refusedZones(name, a.refused)...)
-		return finding{checks: checks, learnt: func(e *examination) { e.keep(a); e.useful(useful...) }}
+		return finding{checks: checks, learnt: func(e *examination) {
+			e.keep(a)
+			e.useful(useful...)
+			e.wantsEvents = e.wantsEvents || slices.Contains(useful, priv.Perfmon)
+		}}
 	}
 	defer o.Close()
 	a.works, a.zones, a.missing, a.warnings = true, slices.Clone(o.Zones()), o.MissingZones, o.Warnings
@@ -101,7 +105,7 @@ func (e examination) refusedSource(a attempt) (report.Check, []priv.Cap) {
 	case denied && a.name == source.Perf && e.powercapDead():
 		c.Detail += "; powercap shows the same counters, and they stand still: the right alone would not change that"
 		return c, nil
-	case denied && a.name == source.Perf && len(e.state.Missing(priv.Perfmon)) > 0:
+	case denied && a.name == source.Perf && e.allowEvents() != "":
 		return treat(c, e.perfRemedies()...), []priv.Cap{priv.Perfmon}
 	case denied && a.name == source.Powercap && len(e.state.Missing(priv.DACReadSearch)) > 0:
 		return treat(c, e.powercapRemedies()...), []priv.Cap{priv.DACReadSearch}
