@@ -185,12 +185,13 @@ func (p *page) block(facts []fact, n int) {
 	}
 }
 
-// models compares what power models say with the measurement.
+// models compares what power models say with the measurement. Where there is
+// none, the estimate is the best of them, and there is nothing to compare.
 func (p *page) models(r *report.Run) {
-	if len(r.Models) == 0 {
+	measured := r.Total.EnergyJ != nil && !isEstimate(r)
+	if len(r.Models) == 0 || isEstimate(r) {
 		return
 	}
-	measured := r.Total.EnergyJ != nil && !isEstimate(r)
 	p.section("What power models say")
 	g := &grid{header: []string{"Model", "Energy", "Range"}, right: []bool{false, true, true}}
 	if measured {
@@ -377,11 +378,14 @@ func (p *page) remedy(indent, remedy string) {
 }
 
 func (p *page) warnings(r *report.Run) {
-	if len(r.Warnings) == 0 {
+	shown := slices.DeleteFunc(slices.Clone(r.Warnings), func(g report.Warning) bool {
+		return g.Code == "estimated" // the banner has said so
+	})
+	if len(shown) == 0 {
 		return
 	}
-	p.section(plural(len(r.Warnings), "warning"))
-	for _, g := range r.Warnings {
+	p.section(plural(len(shown), "warning"))
+	for _, g := range shown {
 		p.text(p.yellow("  ! "), g.Message, p.normal)
 		if g.Advice != "" {
 			p.text("    → ", g.Advice, p.normal)
