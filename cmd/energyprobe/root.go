@@ -63,14 +63,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return a.status
 }
 
-// tune sets the Go runtime up for a program that must not be noticed: a
-// garbage collection inside the measured window is work that need not be, and
-// on a machine with one CPU the thread that waits for a deadline must not keep
-// the others from running.
+// tune sets the Go runtime up: on a machine with one CPU the thread that waits
+// for a deadline must not keep the others from running.
 func tune() {
-	debug.SetGCPercent(400)
-	if runtime.GOMAXPROCS(0) < 4 {
-		runtime.GOMAXPROCS(4)
+	if runtime.GOMAXPROCS(0) < 2 {
+		runtime.GOMAXPROCS(2)
 	}
 }
 

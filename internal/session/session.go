@@ -86,6 +86,7 @@ type session struct {
 	refused []*energy.Refusal
 	target  target
 	host    *host.Sampler
+	hostErr error // what it can't measure of the target
 	sampler *sampler
 
 	start, end    energy.Instant
@@ -106,17 +107,34 @@ func (s *session) open() error {
 		return fmt.Errorf("read the processors of this host: %w", err)
 	}
 	s.topo = topo
-	if err := s.openSources(); err != nil {
-		return err
+	// What follows takes several milliseconds that the user waits for, and most
+	// machines have a second processor: the command comes to its gate while the
+	// counters are opened and the processor table is parsed. All of it is over
+	// before the window opens.
+	var prepared sync.WaitGroup
+	var targetErr error
+	prepared.Go(func() { model.Embedded() })
+	prepared.Go(func() { targetErr = s.openTarget() })
+	err = s.openSources()
+	if err == nil && len(s.tracks) == 0 {
+		err = s.openModel()
 	}
-	if len(s.tracks) == 0 {
-		if err := s.openModel(); err != nil {
-			return err
+	prepared.Wait()
+	if s.hostErr != nil {
+		for _, r := range energy.Refusals("host", s.hostErr) {
+			s.warn("metrics-missing", r.Name+": "+r.Reason, r.Remedy)
 		}
 	}
+	return errors.Join(targetErr, err)
+}
+
+// openTarget makes the target, and takes the host's baseline for it.
+func (s *session) openTarget() (err error) {
 	if s.target, err = s.newTarget(); err != nil {
 		return err
 	}
+	s.host = host.New(s.Root, s.target.hostTarget())
+	s.hostErr = s.host.Start()
 	return nil
 }
 
@@ -207,12 +225,6 @@ const (
 
 // measure opens the window, waits for its end and closes it.
 func (s *session) measure(ctx context.Context) error {
-	s.host = host.New(s.Root, s.target.hostTarget())
-	if err := s.host.Start(); err != nil {
-		for _, r := range energy.Refusals("host", err) {
-			s.warn("metrics-missing", r.Name+": "+r.Reason, r.Remedy)
-		}
-	}
 	s.sampler = newSampler(s)
 	if err := s.approach(); err != nil {
 		return err
