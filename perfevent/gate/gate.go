@@ -71,13 +71,7 @@ func Start(c Command) (*Process, error) {
 		return nil, fmt.Errorf("make the gate's pipe: %w", err)
 	}
 	p := &Process{path: c.Path, open: goW, status: statR}
-	err = p.fork(c, exe, goR, statW)
-	goR.Close()
-	statW.Close()
-	if err == nil {
-		err = p.awaitPID()
-	}
-	if err != nil {
+	if err := p.fork(c, exe, goR, statW); err != nil {
 		goW.Close()
 		statR.Close()
 		return nil, err
@@ -86,7 +80,7 @@ func Start(c Command) (*Process, error) {
 }
 
 // fork runs the gate, which leaves the waiting child to us, and reaps it. The
-// two descriptors keep their own numbers in the child, so descriptors that the
+// gate itself is the child where it could not make one. The two descriptors keep their own numbers in the child, so descriptors that the
 // caller's shell opened for the command (3>file) stay where they are.
 func (p *Process) fork(c Command, exe, goR, statW *os.File) error {
 	argv := append([]string{"gate", keep(goR), keep(statW), c.Path}, c.Argv...)
@@ -95,11 +89,20 @@ func (p *Process) fork(c Command, exe, goR, statW *os.File) error {
 		Files: []uintptr{c.Stdin, c.Stdout, c.Stderr},
 		Sys:   &syscall.SysProcAttr{Credential: c.Credential},
 	})
+	// The child alone holds its ends from here on: its death is an end-of-file.
+	goR.Close()
+	statW.Close()
 	if err != nil {
 		return fmt.Errorf("start the gate that holds the command: %w", err)
 	}
-	if _, err := wait4(pid); err != nil {
-		return fmt.Errorf("wait for the gate: %w", err)
+	p.PID, err = p.readInt()
+	if err != nil || p.PID != pid {
+		if _, err := wait4(pid); err != nil {
+			return fmt.Errorf("wait for the gate: %w", err)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("the gate ended before the command was made: %w", err)
 	}
 	return nil
 }
@@ -109,18 +112,6 @@ func keep(f *os.File) string {
 	fd := f.Fd()
 	_, _ = unix.FcntlInt(fd, unix.F_SETFD, 0)
 	return strconv.Itoa(int(fd))
-}
-
-func (p *Process) awaitPID() error {
-	n, err := p.readInt()
-	if err != nil {
-		return fmt.Errorf("the gate ended before the command was made: %w", err)
-	}
-	if n < 0 {
-		return fmt.Errorf("make the command's process: %w", syscall.Errno(-n))
-	}
-	p.PID = n
-	return nil
 }
 
 func (p *Process) readInt() (int, error) {

@@ -4,7 +4,8 @@
  *
  *   gate GO STATUS PATH ARGV0 [ARG...]
  *
- * It makes one child, a sibling of its own (CLONE_PARENT), and ends. The child
+ * It makes one child, a sibling of its own (CLONE_PARENT), and ends; where that
+ * can't be had (some sandboxes and emulators), it goes on as the child. That
  * writes its process id to the descriptor STATUS, waits for a byte on the
  * descriptor GO, and becomes the command. When execve fails it writes the
  * errno to STATUS. Both descriptors close on exec, so the reader of STATUS
@@ -89,9 +90,7 @@ __attribute__((noreturn, used)) void begin(word *stack)
 	word go = number(argv[1]), status = number(argv[2]);
 
 	ret = call(sys_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
-	if (ret < 0)
-		tell(status, (int)ret); /* negative: an errno where a pid was due */
-	if (ret != 0)
+	if (ret > 0)
 		leave(0);
 
 	call(sys_fcntl, go, F_SETFD, FD_CLOEXEC, 0, 0);
