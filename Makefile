@@ -6,6 +6,9 @@ VERSION ?= devel
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
+# Beside the lab's: the gate's compiler, and what starts an arm64 binary.
+PACKAGES := clang-19 lld-19 qemu-user-static procps
+
 .PHONY: build test check unit cross lab soak bench generate deps clean help
 
 help: ## this list
@@ -15,7 +18,7 @@ build: ## the binary for this machine: ./energyprobe
 	$(BUILD) -o energyprobe ./cmd/energyprobe
 
 deps: ## install what tests and lab need (Debian, root)
-	@testdata/lab/deps
+	@testdata/lab/deps $(PACKAGES)
 
 test: deps check cross unit ## everything that CI runs: checks, builds, tests, the lab
 
