@@ -76,7 +76,7 @@ func OpenCounters(root string, t Target) *Counters {
 	defer closeTarget()
 	if err != nil {
 		for _, events := range eventGroups() {
-			c.refuse(events, err, root)
+			c.refuse(events, err)
 		}
 		return c
 	}
@@ -88,7 +88,7 @@ func OpenCounters(root string, t Target) *Counters {
 				for _, cpu := range cpus {
 					g, err := c.openGroup(forPMU(events, pmuType), pid, cpu, flags, t.Waiting != 0)
 					if err != nil {
-						c.refuse(events, err, root)
+						c.refuse(events, err)
 						continue
 					}
 					c.groups = append(c.groups, g)
@@ -214,10 +214,10 @@ func openEvents(events []event, pid, cpu, flags int, waiting, userOnly bool) (*g
 	return g, nil
 }
 
-func (c *Counters) refuse(events []event, err error, root string) {
+func (c *Counters) refuse(events []event, err error) {
 	for _, e := range events {
 		if c.refused[e.metric] == nil {
-			r := openRefusal("perf", "hardware counters", err, root)
+			r := openRefusal("perf", "hardware counters", err)
 			if e.typ == unix.PERF_TYPE_HARDWARE && errors.Is(r, energy.ErrAbsent) {
 				r.Reason = "the kernel offers no such hardware counter here (a virtual machine without a virtual PMU, or a processor without the event)"
 			}

@@ -25,7 +25,7 @@ func perfEventOpen(attr *unix.PerfEventAttr, pid, cpu, group, flags int) (int, e
 
 // openRefusal explains why perf_event_open refused (perf_event_open(2),
 // ERRORS; kernel/events/core.c).
-func openRefusal(name, what string, err error, root string) *energy.Refusal {
+func openRefusal(name, what string, err error) *energy.Refusal {
 	r := &energy.Refusal{Name: name, Kind: energy.ErrBroken, Reason: what + ": " + err.Error(), Err: err}
 	switch {
 	case errors.Is(err, unix.ENOSYS):
@@ -37,15 +37,15 @@ func openRefusal(name, what string, err error, root string) *energy.Refusal {
 		r.Remedy = "ulimit -n 65536"
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
 		r.Kind = energy.ErrForbidden
-		r.Reason, r.Remedy = explainForbidden(what, root)
+		r.Reason, r.Remedy = explainForbidden(what)
 	}
 	return r
 }
 
 // explainForbidden tells a missing right from a filter that refuses although
 // the right is there: the remedies differ.
-func explainForbidden(what, root string) (reason, remedy string) {
-	state, err := priv.Read(root)
+func explainForbidden(what string) (reason, remedy string) {
+	state, err := priv.Read("") // this process's rights, wherever the host's files are
 	if err != nil {
 		return what + ": needs CAP_PERFMON", priv.SetcapLine("", priv.Perfmon)
 	}

@@ -59,7 +59,7 @@ func OpenPower(root string, topo *topology.Topology, perCore bool) (*Power, erro
 	}
 	p := &Power{}
 	for _, cpu := range onePerUnit(pmu.cpus, topo) {
-		p.openCPU(pmu, cpu, topo, root)
+		p.openCPU(pmu, cpu, topo)
 	}
 	if perCore {
 		p.openCores(topo, root)
@@ -128,7 +128,7 @@ func onePerUnit(cpus []int, topo *topology.Topology) []int {
 
 // openCPU opens the PMU's events on one CPU as a group. An event that is
 // refused leaves the others.
-func (p *Power) openCPU(pmu *pmu, cpu int, topo *topology.Topology, root string) {
+func (p *Power) openCPU(pmu *pmu, cpu int, topo *topology.Topology) {
 	g := powerGroup{first: len(p.zones)}
 	pkg := -1
 	for _, e := range packageFirst(pmu.events) {
@@ -147,7 +147,7 @@ func (p *Power) openCPU(pmu *pmu, cpu int, topo *topology.Topology, root string)
 			Type: pmu.typ, Config: e.config, Size: unix.PERF_ATTR_SIZE_VER5, Read_format: unix.PERF_FORMAT_GROUP,
 		}, -1, cpu, leader, unix.PERF_FLAG_FD_CLOEXEC)
 		if err != nil {
-			p.refused = append(p.refused, openRefusal("perf", fmt.Sprintf("open %s/%s/ on cpu %d", pmu.name, e.name, cpu), err, root))
+			p.refused = append(p.refused, openRefusal("perf", fmt.Sprintf("open %s/%s/ on cpu %d", pmu.name, e.name, cpu), err))
 			continue
 		}
 		z := zoneOf(domain, cpu, topo)
@@ -178,7 +178,7 @@ func (p *Power) openCores(topo *topology.Topology, root string) {
 	}
 	for _, cpu := range pmu.cpus {
 		first := len(p.zones)
-		p.openCPU(pmu, cpu, topo, root)
+		p.openCPU(pmu, cpu, topo)
 		for i := first; i < len(p.zones); i++ {
 			z := &p.zones[i]
 			c, _ := topo.CPU(cpu)

@@ -53,6 +53,10 @@ import (
 type Target struct {
 	// PID is the root of the process tree, 0 for none.
 	PID int
+	// Own says that PID is a number of the caller's own PID namespace, so its
+	// /proc is the running one whatever root is: in a container root is where
+	// the host's files are mounted, and the same number is another process there.
+	Own bool
 	// Launched says that the caller forked PID, is a child subreaper
 	// (PR_SET_CHILD_SUBREAPER), and reports every child that ends with Ending
 	// and Reaped. Its other new children then belong to the tree.
@@ -88,8 +92,12 @@ func New(root string, t Target) *Sampler {
 		s.cgroup = newCgroup(s.root, t.Cgroup)
 	}
 	if t.PID != 0 {
-		s.tree = newTree(s.root, s.live, t)
-		if t.Launched && s.live {
+		if t.Own || s.live {
+			s.tree = newTree("", true, t)
+		} else {
+			s.tree = newTree(s.root, false, t)
+		}
+		if t.Launched && s.tree.live {
 			s.tree.reaper = os.Getpid()
 		}
 	}
@@ -129,7 +137,11 @@ func (s *Sampler) Tick() {
 		s.cgroup.sample(&s.buf, now)
 	}
 	if s.tree != nil {
-		s.tree.sample(now, s.machine.load)
+		load := s.machine.load
+		if !s.live {
+			load = loadavg{} // of other processes than the tree's
+		}
+		s.tree.sample(now, load)
 	}
 }
 

@@ -142,7 +142,7 @@ func newCommandTarget(s *session) (target, error) {
 }
 
 func (t *commandTarget) hostTarget() host.Target {
-	return host.Target{PID: t.proc.PID, Launched: true}
+	return host.Target{PID: t.proc.PID, Own: true, Launched: true}
 }
 
 func (t *commandTarget) open() (energy.Instant, error) {

@@ -125,7 +125,7 @@ func newPIDTarget(s *session) (target, error) {
 	return t, nil
 }
 
-func (t *pidTarget) hostTarget() host.Target { return host.Target{PID: t.pid} }
+func (t *pidTarget) hostTarget() host.Target { return host.Target{PID: t.pid, Own: true} }
 
 func (t *pidTarget) open() (energy.Instant, error) { return energy.Now(), nil }
 
