@@ -29,17 +29,17 @@ type candidate struct {
 }
 
 // Open opens the powercap tree of the host whose /sys is under root ("" and
-// "/" for this one). It succeeds when at least one zone can be read; Refused
-// tells of the others. Otherwise the error is one *energy.Refusal, or several
-// joined, each with what would help.
-func Open(root string) (*Source, error) {
+// "/" for this one); topo is that host's topology. It succeeds when at least
+// one zone can be read; Refused tells of the others. Otherwise the error is one
+// *energy.Refusal, or several joined, each with what would help.
+func Open(root string, topo *topology.Topology) (*Source, error) {
 	dir, err := os.OpenRoot(cmp.Or(root, "/"))
 	if err != nil {
 		return nil, &energy.Refusal{Name: "powercap", Kind: kindOf(err), Err: err,
 			Reason: fmt.Sprintf("the host root can't be opened: %v", err),
 			Remedy: "give the directory that holds the host's /sys with --host-root"}
 	}
-	s := &Source{root: dir, tdp: make(map[int]float64)}
+	s := &Source{root: dir, topo: topo, tdp: make(map[int]float64)}
 	if err := s.open(); err != nil {
 		s.Close()
 		return nil, err
@@ -50,13 +50,13 @@ func Open(root string) (*Source, error) {
 func (s *Source) open() error {
 	found, err := scan(s.root)
 	if err != nil || len(found) == 0 {
-		return noTree(s.root, err)
+		return noTree(s.root, s.topo, err)
 	}
 	all := make([]*candidate, len(found))
 	for i, z := range found {
 		all[i] = s.probe(z)
 	}
-	wake(s.root, all)
+	s.wake(all)
 	slices.SortStableFunc(all, func(a, b *candidate) int { return a.at.compare(b.at) })
 	chosen := s.choose(all)
 	chosen = s.vendorRules(chosen)
@@ -108,7 +108,7 @@ func (c *candidate) refuse(r *energy.Refusal) {
 // shows its next unit within a refresh; a lasting 0 is a register that nobody
 // feeds (KVM answers every RAPL read so), and its joules would be a silent
 // zero.
-func wake(root *os.Root, all []*candidate) {
+func (s *Source) wake(all []*candidate) {
 	var buf [maxContent + 1]byte
 	var asleep []*candidate
 	for _, c := range all {
@@ -127,7 +127,7 @@ func wake(root *os.Root, all []*candidate) {
 		return
 	}
 	why := "stays 0: nothing feeds this counter"
-	if v := virtualization(root); v != "" {
+	if v := s.virtualization(); v != "" {
 		why += ", as is usual in a virtual machine (" + v + ")"
 	}
 	for _, c := range asleep {
@@ -203,12 +203,13 @@ func (s *Source) warn(code, message, advice string) {
 	s.warnings = append(s.warnings, energy.Warning{Code: code, Message: message, Advice: advice})
 }
 
-func virtualization(root *os.Root) string {
-	t, err := topology.Read(root.Name())
-	if err != nil || !t.Virt.IsVM() {
+// virtualization names the hypervisor and what told of it, "" on bare metal.
+func (s *Source) virtualization() string {
+	v := s.topo.Virt
+	if !v.IsVM() {
 		return ""
 	}
-	return t.Virt.Kind + ", " + t.Virt.Evidence
+	return v.Kind + ", " + v.Evidence
 }
 
 // exists reports whether a name under the root is there, links followed.

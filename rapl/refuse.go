@@ -111,7 +111,7 @@ func allRefused(refused []*energy.Refusal) error {
 
 // noTree says why there is no RAPL zone at all. err is what the first control
 // type answered, nil when it is there and empty.
-func noTree(root *os.Root, err error) error {
+func noTree(root *os.Root, topo *topology.Topology, err error) error {
 	r := &energy.Refusal{Name: "powercap", Kind: energy.ErrAbsent, Err: err}
 	control := classDir + "/" + controlTypes[0]
 	switch {
@@ -128,7 +128,7 @@ func noTree(root *os.Root, err error) error {
 		r.Kind = energy.ErrForbidden
 		r.Reason, r.Remedy = masked(root, control)
 	default:
-		r.Reason, r.Remedy = noDriver(root, err)
+		r.Reason, r.Remedy = noDriver(root, topo, err)
 	}
 	return r
 }
@@ -155,7 +155,7 @@ func masked(root *os.Root, control string) (reason, remedy string) {
 }
 
 // noDriver says why the kernel shows no RAPL zones though nothing hides them.
-func noDriver(root *os.Root, err error) (reason, remedy string) {
+func noDriver(root *os.Root, topo *topology.Topology, err error) (reason, remedy string) {
 	reason = hostPath(root, classDir) + " has no " + controlTypes[0]
 	switch {
 	case !exists(root, classDir):
@@ -163,14 +163,10 @@ func noDriver(root *os.Root, err error) (reason, remedy string) {
 	case err == nil:
 		reason = hostPath(root, classDir+"/"+controlTypes[0]) + " holds no zone"
 	}
-	t, terr := topology.Read(root.Name())
-	if terr != nil {
-		return reason, ""
-	}
-	id := t.Identity
+	id := topo.Identity
 	switch {
-	case t.Virt.IsVM():
-		return fmt.Sprintf("%s: this is a virtual machine (%s, %s), and its hypervisor shows no RAPL", reason, t.Virt.Kind, t.Virt.Evidence), ""
+	case topo.Virt.IsVM():
+		return fmt.Sprintf("%s: this is a virtual machine (%s, %s), and its hypervisor shows no RAPL", reason, topo.Virt.Kind, topo.Virt.Evidence), ""
 	case !hasRAPL(id):
 		return fmt.Sprintf("%s: this processor (%s) has no RAPL", reason, describe(id)), ""
 	case !exists(root, classDir):

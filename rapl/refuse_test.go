@@ -24,7 +24,7 @@ func TestForbidden(t *testing.T) {
 		}
 	}
 	testutil.AsNobody(t, func() {
-		_, err := Open(root)
+		_, err := tryOpen(root)
 		all := energy.Refusals("?", err)
 		if len(all) != 1 || !errors.Is(all[0], energy.ErrForbidden) {
 			t.Fatalf("refusals %v, want one that says forbidden", all)
@@ -117,7 +117,7 @@ func TestNoTree(t *testing.T) {
 		t.Run(c.what, func(t *testing.T) {
 			root := testutil.Host(t, c.host)
 			c.change(root)
-			_, err := Open(root)
+			_, err := tryOpen(root)
 			all := energy.Refusals("?", err)
 			if len(all) != 1 || !errors.Is(all[0], c.kind) {
 				t.Fatalf("refusals %v, want one: %v", all, c.kind)
@@ -130,7 +130,7 @@ func TestNoTree(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Open(t.TempDir() + "/nowhere"); !errors.Is(err, energy.ErrAbsent) {
+	if _, err := tryOpen(t.TempDir() + "/nowhere"); !errors.Is(err, energy.ErrAbsent) {
 		t.Errorf("a root that is not there: %v", err)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/topology"
 )
 
 // healEvery is the shortest time between two attempts to find zones again
@@ -27,6 +28,7 @@ const healEvery = time.Second
 // Source is an open powercap tree. It is not safe for concurrent use.
 type Source struct {
 	root     *os.Root
+	topo     *topology.Topology
 	zones    []energy.Zone
 	counters []counter // in the order of zones
 	refused  []*energy.Refusal

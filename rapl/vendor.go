@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
-	"github.com/energyprobe/energyprobe/internal/topology"
 )
 
 // vendorRules undoes what the driver, made for Intel's registers, says wrongly
@@ -19,7 +18,7 @@ func (s *Source) vendorRules(chosen []*candidate) []*candidate {
 		return chosen
 	}
 	// An unknown vendor is no Intel: what can be observed is observed.
-	id, _ := topology.ReadIdentity(s.root.Name())
+	id := s.topo.Identity
 	if !id.IsIntel() {
 		chosen = s.mergeMirrors(chosen)
 	}
@@ -106,17 +105,14 @@ func (s *Source) singleCores(chosen []*candidate) []*candidate {
 	if !slices.ContainsFunc(chosen, isCore) {
 		return chosen
 	}
-	t, err := topology.Read(s.root.Name())
 	var found []string
 	chosen = slices.DeleteFunc(chosen, func(c *candidate) bool {
 		if !isCore(c) {
 			return false
 		}
-		if err == nil {
-			if cpu, ok := t.FirstOnlineCPU(c.at.socket, c.at.die); ok {
-				lead, _ := t.CPU(cpu)
-				c.core = lead.Core
-			}
+		if cpu, ok := s.topo.FirstOnlineCPU(c.at.socket, c.at.die); ok {
+			lead, _ := s.topo.CPU(cpu)
+			c.core = lead.Core
 		}
 		if c.core < 0 {
 			c.refuse(&energy.Refusal{Name: c.id, Kind: energy.ErrBroken,

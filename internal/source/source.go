@@ -90,7 +90,7 @@ func (h Host) open(name string) (*Opened, error) {
 		}
 		return &Opened{Source: p, MissingZones: p.Refused()}, nil
 	case Powercap:
-		s, err := rapl.Open(h.Root)
+		s, err := rapl.Open(h.Root, h.Topo)
 		if err != nil {
 			return nil, err
 		}
