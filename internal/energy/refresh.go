@@ -182,7 +182,7 @@ func Between(z Zone, i int, before, after *Watch, start, end Instant, refresh Re
 	lead, tail := start.Sub(t0).Seconds(), t1.Sub(end).Seconds()
 
 	// Without two edges on a side, the other side's power stands in, and
-	// without either the window's own.
+	// without either the window's own, which may be far off.
 	mean := gross / math.Max(t1.Sub(t0).Seconds(), 1e-9)
 	pre, okPre := b.power(z.Tick)
 	post, okPost := a.power(z.Tick)
@@ -194,9 +194,13 @@ func Between(z Zone, i int, before, after *Watch, start, end Instant, refresh Re
 	case okPost:
 		pre, spread = post, math.Abs(mean-post)
 	default:
-		pre, post, spread = mean, mean, mean
+		pre, post, spread = mean, mean, 2*mean
 	}
-	e := math.Max(0, gross-pre*lead-post*tail)
+	// A processor does not change its power at once when a command ends:
+	// clocks, voltages and caches take a while, and what the counter shows at
+	// its next edge has a part of that in it. How large a part is not known.
+	fall := mean - post
+	e := math.Max(0, gross-pre*lead-(post+afterglow*fall)*tail)
 	top := math.Max(mean, math.Max(pre, post))
 	// Between the last reading before the window and its start, and between its
 	// end and the first reading after it, nobody watched: there the power may
@@ -205,7 +209,7 @@ func Between(z Zone, i int, before, after *Watch, start, end Instant, refresh Re
 	u := z.StepJ() + // one step, shared by the two ends
 		top*(half0+half1) + // where in their brackets the edges lie
 		math.Max(spread/2, wander*pre)*math.Abs(lead) +
-		math.Max(spread/2, wander*post)*math.Abs(tail) +
+		math.Max(math.Max(spread/2, wander*post), (1-afterglow)*math.Abs(fall))*math.Abs(tail) +
 		top*unwatched
 	return Window{EnergyJ: e, UncertaintyJ: u}
 }
@@ -213,6 +217,20 @@ func Between(z Zone, i int, before, after *Watch, start, end Instant, refresh Re
 // wander is how far the power of a fraction of an update interval may lie from
 // the mean of the whole ones around it, relative, at 95 %.
 const wander = 0.15
+
+// afterglow is the part of the command's power that is taken to be there still,
+// on average, between its end and the next edge. It is what 0.1 ms of decay
+// comes to; the uncertainty covers anything up to all of it.
+const afterglow = 0.15
+
+// unseen returns a bound in seconds on the update interval of a counter that
+// showed no edge all the while it was watched.
+func (s *watchState) unseen() float64 {
+	if s.edges > 0 || s.reads == 0 {
+		return 0
+	}
+	return 2 * s.prev.At.After.Sub(s.began.Before).Seconds()
+}
 
 // plain is the energy between two readings of a counter whose refresh could
 // not be seen: each reading is up to one update interval old.
@@ -224,8 +242,9 @@ func plain(z Zone, b, a *watchState, start, end Instant, refresh Refresh) Window
 	}
 	inside := end.Sub(start).Seconds()
 	w := e / dt
+	old := math.Max(refresh.longest(), math.Max(b.unseen(), a.unseen()))
 	return Window{
 		EnergyJ:      w * math.Min(inside, dt),
-		UncertaintyJ: 2*z.StepJ() + w*(refresh.longest()+math.Max(0, dt-inside)),
+		UncertaintyJ: 2*z.StepJ() + w*(old+math.Max(0, dt-inside)),
 	}
 }
