@@ -46,16 +46,20 @@ func Refusals(name string, err error) []*Refusal {
 	if err == nil {
 		return nil
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+	switch e := err.(type) {
+	case *Refusal:
+		return []*Refusal{e}
+	case interface{ Unwrap() []error }:
 		var all []*Refusal
-		for _, e := range joined.Unwrap() {
-			all = append(all, Refusals(name, e)...)
+		for _, inner := range e.Unwrap() {
+			all = append(all, Refusals(name, inner)...)
 		}
 		return all
-	}
-	var r *Refusal
-	if errors.As(err, &r) {
-		return []*Refusal{r}
+	case interface{ Unwrap() error }:
+		var r *Refusal
+		if errors.As(err, &r) {
+			return Refusals(name, e.Unwrap())
+		}
 	}
 	return []*Refusal{{Name: name, Kind: ErrBroken, Reason: err.Error(), Err: err}}
 }
