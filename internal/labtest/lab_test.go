@@ -91,7 +91,7 @@ func TestLab(t *testing.T) {
 			o.Command = []string{binary, "-test.run", "^TestGuest", "-test.v"}
 			r, err := lab.Run(t.Context(), o)
 			if err != nil {
-				t.Fatal(err)
+				t.Fatalf("%v\n%s%s", err, r.Stdout, r.Stderr)
 			}
 			if r.Status != 0 || bytes.Contains(r.Stderr, []byte("lab: kernel")) {
 				t.Errorf("status %d\n%s%s", r.Status, r.Stdout, r.Stderr)
