@@ -256,3 +256,32 @@ func (h *Ticking) Names() []string {
 	}
 	return names
 }
+
+// Cgroup gives the host a cgroup2 hierarchy of its own with one group and
+// returns the group's directory.
+func (h *Ticking) Cgroup(tb testing.TB, name string) string {
+	tb.Helper()
+	if err := h.ownCgroups(); err != nil {
+		tb.Fatalf("ticking host: %v", err)
+	}
+	dir := filepath.Join(h.Root, "sys/fs/cgroup", name)
+	for _, d := range []string{filepath.Dir(dir), dir} {
+		Write(tb, d, "cgroup.controllers", "cpu io memory pids\n")
+		Write(tb, d, "cgroup.procs", "")
+		Write(tb, d, "cpu.stat", "usage_usec 1000\nuser_usec 600\nsystem_usec 400\n")
+	}
+	return dir
+}
+
+// ownCgroups replaces the link to the live /sys/fs by one whose cgroup is the
+// test's.
+func (h *Ticking) ownCgroups() error {
+	sys := filepath.Join(h.Root, "sys/fs")
+	if err := os.Remove(sys); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(sys, "cgroup"), 0o755); err != nil {
+		return err
+	}
+	return linkAll("/sys/fs", sys, "cgroup")
+}

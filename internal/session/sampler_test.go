@@ -1,0 +1,142 @@
+package session
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/source"
+	"github.com/energyprobe/energyprobe/internal/testutil"
+	"github.com/energyprobe/energyprobe/internal/topology"
+)
+
+func fiveDomains() []testutil.TickingZone {
+	return append(twoSockets()[:4:4], testutil.TickingZone{Name: "psys", Watts: 300, StartUJ: 17_000_000})
+}
+
+// openSampler opens a host's counters for a sampler that nobody drives yet.
+func openSampler(tb testing.TB, root string, interval time.Duration) *sampler {
+	tb.Helper()
+	topo, err := topology.Read(root)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	src, err := source.Host{Root: root, Topo: topo}.Open(source.Powercap)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { src.Close() })
+	m := newSampler(&session{Options: Options{Interval: interval}, tracks: []*energy.Track{energy.NewTrack(src.Source)}})
+	m.start = energy.Now()
+	m.nextSample = m.start
+	return m
+}
+
+func TestSamplerAllocatesNothing(t *testing.T) {
+	h := testutil.NewTicking(t, fiveDomains()...)
+	m := openSampler(t, h.Root, time.Millisecond)
+	now := m.start
+	turn := func() {
+		if !m.read(now) {
+			t.Fatal("halted")
+		}
+		now = now.Add(time.Millisecond)
+	}
+	turn()
+	if n := testing.AllocsPerRun(2000, turn); n != 0 {
+		t.Errorf("%v allocations per sample, want none", n)
+	}
+	if m.samples != m.series.Len() || m.missed != 0 {
+		t.Errorf("%d readings, %d samples, %d missed", m.samples, m.series.Len(), m.missed)
+	}
+	if m.halt(); m.read(now) {
+		t.Error("a halted sampler reads")
+	}
+}
+
+// A sampler that is kept from running reports what it missed, and makes up
+// nothing: the energy of the gap is in the sample after it.
+func TestMissedSamples(t *testing.T) {
+	h := testutil.NewTicking(t, testutil.TickingZone{Name: "package-0", Watts: 100, StartUJ: 1})
+	m := openSampler(t, h.Root, time.Millisecond)
+	m.read(m.start) // takes the sample due at the start
+	due := m.nextSample
+	if want := m.start.Add(time.Millisecond); due != want {
+		t.Fatalf("next sample at %v, want %v", due, want)
+	}
+	m.read(due.Add(999 * time.Microsecond)) // late, but in its own interval
+	if m.missed != 0 || m.nextSample != due.Add(time.Millisecond) {
+		t.Errorf("%d missed, next in %v", m.missed, m.nextSample.Sub(due))
+	}
+	due = m.nextSample
+	m.read(due.Add(25*time.Millisecond + time.Microsecond))
+	if m.missed != 25 || m.nextSample != due.Add(26*time.Millisecond) || m.series.Len() != 3 {
+		t.Errorf("%d missed, next in %v, %d samples", m.missed, m.nextSample.Sub(due), m.series.Len())
+	}
+}
+
+// What a turn of the sampler costs over five zones, beside the bare system
+// calls.
+func BenchmarkSampleFiveDomains(b *testing.B) {
+	h := testutil.NewTicking(b, fiveDomains()...)
+	m := openSampler(b, h.Root, time.Millisecond)
+	for _, name := range h.Names() { // other threads' writes are not the subject
+		if err := h.Break(name, "123456789012\n"); err != nil {
+			b.Fatal(err)
+		}
+	}
+	now := m.start
+	for b.Loop() {
+		m.read(now)
+		now = now.Add(time.Millisecond)
+	}
+}
+
+func BenchmarkFivePreads(b *testing.B) {
+	h := testutil.NewTicking(b, fiveDomains()...)
+	var fds []int
+	err := filepath.WalkDir(filepath.Join(h.Root, "sys/class/powercap"), func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.Name() != "energy_uj" {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		b.Cleanup(func() { f.Close() })
+		fds = append(fds, int(f.Fd()))
+		return nil
+	})
+	if err != nil || len(fds) != 5 {
+		b.Fatal(len(fds), err)
+	}
+	for _, name := range h.Names() {
+		if err := h.Break(name, "123456789012\n"); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var buf [32]byte
+	for b.Loop() {
+		for _, fd := range fds {
+			if _, err := unix.Pread(fd, buf[:], 0); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// A whole session for the shortest of commands.
+func BenchmarkRunTrue(b *testing.B) {
+	h := testutil.NewTicking(b, fiveDomains()...)
+	o := Options{Root: h.Root, Source: source.Powercap, Command: &Command{Argv: []string{"/bin/true"}}}
+	for b.Loop() {
+		if _, err := Run(context.Background(), o); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
