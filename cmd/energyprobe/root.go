@@ -96,9 +96,11 @@ with an honest range where there are none.
   energyprobe doctor                    what can be measured here, and how to get the rest`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          noSuchCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Version:       versionText(),
+
+		SuggestionsMinimumDistance: 2,
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -118,6 +120,18 @@ with an honest range where there are none.
 	)
 	root.AddCommand(a.runCommand(), a.doctorCommand())
 	return root
+}
+
+// noSuchCommand is what is left of a command line that names no verb.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	similar := ""
+	if names := cmd.SuggestionsFor(args[0]); len(names) > 0 {
+		similar = fmt.Sprintf(" (did you mean %s?)", strings.Join(names, " or "))
+	}
+	return fmt.Errorf("unknown command %q%s\nTry: %s --help, or %s run -- %s", args[0], similar, cmd.CommandPath(), cmd.CommandPath(), strings.Join(args, " "))
 }
 
 func complete(c *cobra.Command, flag string, values []string) {

@@ -3,11 +3,15 @@ package session
 import (
 	"errors"
 	"math"
+	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/testutil"
@@ -21,6 +25,7 @@ func TestEnergyIsTrue(t *testing.T) {
 	h := testutil.NewTicking(t, twoSockets()...)
 	const runs = 12
 	held, all := 0, 0
+	var stated []float64
 	for range runs {
 		r := mustRun(t, Options{Root: h.Root, Command: shell("sleep 0.03")})
 		start, end := window(r)
@@ -45,9 +50,7 @@ func TestEnergyIsTrue(t *testing.T) {
 			if d.InTotal {
 				sum += *d.EnergyJ
 			}
-			if rel := *d.UncertaintyJ / truth; rel > 0.25 {
-				t.Errorf("%s: an uncertainty of %.0f %% says nothing", d.ID, 100*rel)
-			}
+			stated = append(stated, *d.UncertaintyJ/truth)
 		}
 		if math.Abs(*r.Total.EnergyJ-sum) > 1e-9 {
 			t.Errorf("total %v J, packages and memory come to %v J", *r.Total.EnergyJ, sum)
@@ -55,6 +58,11 @@ func TestEnergyIsTrue(t *testing.T) {
 		if r.Command.ExitCode == nil || *r.Command.ExitCode != 0 {
 			t.Errorf("command %+v", r.Command)
 		}
+	}
+	// A single one may be large, where others kept this process from watching.
+	slices.Sort(stated)
+	if m := stated[len(stated)/2]; m > 0.1 {
+		t.Errorf("an uncertainty of %.0f %% says nothing", 100*m)
 	}
 	// The fake's refreshes are a thread's, which others may hold up between
 	// looking at the clock and writing.
@@ -89,7 +97,7 @@ func TestWraps(t *testing.T) {
 	for _, interval := range []time.Duration{0, 40 * time.Millisecond} {
 		h := testutil.NewTicking(t,
 			testutil.TickingZone{Name: "package-0", Watts: 400, ModulusUJ: 12_000_001, StartUJ: 11_900_000},
-			testutil.TickingZone{Name: "package-0/dram", Watts: 50, ModulusUJ: 65_712_999_613, StartUJ: 65_710_999_613})
+			testutil.TickingZone{Name: "package-0/dram", Watts: 50, ModulusUJ: 65_712_999_613, StartUJ: 65_700_999_613})
 		r := mustRun(t, Options{Root: h.Root, Command: shell("sleep 0.7"), Interval: interval})
 		start, end := window(r)
 		for id, least := range map[string]int{"package-0": 23, "dram-0": 1} {
@@ -166,6 +174,73 @@ func TestZoneBreaks(t *testing.T) {
 				t.Errorf("no word of the unknown zone: %+v", r.Warnings)
 			}
 		})
+	}
+}
+
+// A zone that answers EIO is found again by its name.
+func TestReadErrors(t *testing.T) {
+	h := testutil.NewTicking(t, twoSockets()...)
+	done := make(chan error, 1)
+	started := func() {
+		go func() {
+			time.Sleep(60 * time.Millisecond)
+			done <- failReads(h.Root, "intel-rapl:1/energy_uj")
+		}()
+	}
+	r := mustRun(t, Options{Root: h.Root, Command: shell("sleep 0.2; exit 3"), Started: started, Interval: 5 * time.Millisecond})
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	start, end := window(r)
+	d, truth := domain(t, r, "package-1"), h.Joules("package-1", start, end)
+	if d.EnergyJ == nil || math.Abs(*d.EnergyJ-truth) > *d.UncertaintyJ+0.002*truth {
+		t.Errorf("package-1: %+v, truth %v", d, truth)
+	}
+	if w, ok := warning(r, "reads-failed"); !ok || !strings.Contains(w.Message, "package-1") {
+		t.Errorf("no word of the failed reads: %+v", r.Warnings)
+	}
+	if *r.Command.ExitCode != 3 {
+		t.Errorf("command %+v", r.Command)
+	}
+}
+
+// failReads makes reads of an open counter fail as the kernel would: it puts
+// a file in its place that answers EIO (address 0 of this process's memory).
+func failReads(root, counter string) error {
+	bad, err := os.Open("/proc/self/mem")
+	if err != nil {
+		return err
+	}
+	defer bad.Close()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		to, _ := os.Readlink("/proc/self/fd/" + e.Name())
+		fd, _ := strconv.Atoi(e.Name())
+		flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+		// The host itself has it open too, to write.
+		if strings.HasPrefix(to, root) && strings.HasSuffix(to, counter) && flags&unix.O_ACCMODE == unix.O_RDONLY {
+			return unix.Dup3(int(bad.Fd()), fd, unix.O_CLOEXEC)
+		}
+	}
+	return errors.New("nobody has " + counter + " open")
+}
+
+// A zone that can't be read from the start is a warning, with advice, that
+// says what the result lacks.
+func TestZoneMissing(t *testing.T) {
+	h := testutil.NewTicking(t, twoSockets()...)
+	if err := h.Break("package-1/dram", "x\n"); err != nil {
+		t.Fatal(err)
+	}
+	r := mustRun(t, Options{Root: h.Root, Command: shell("true")})
+	if w, ok := warning(r, "zone-missing"); !ok || !strings.Contains(w.Message, "dram-1") || !strings.Contains(w.Message, "without it") {
+		t.Errorf("warnings %+v", r.Warnings)
+	}
+	if r.Total.EnergyJ == nil || len(r.Domains) != 6 {
+		t.Errorf("%d domains, total %+v", len(r.Domains), r.Total)
 	}
 }
 

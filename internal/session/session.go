@@ -13,6 +13,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -122,7 +123,7 @@ func (s *session) open() error {
 	prepared.Wait()
 	if s.hostErr != nil {
 		for _, r := range energy.Refusals("host", s.hostErr) {
-			s.warn("metrics-missing", r.Name+": "+r.Reason, r.Remedy)
+			s.warn("metrics-missing", r.Name+": "+r.Reason, cmp.Or(r.Remedy, "see energyprobe doctor"))
 		}
 	}
 	return errors.Join(targetErr, err)
@@ -179,7 +180,8 @@ func (s *session) use(o *source.Opened) {
 		if errors.Is(r, energy.ErrAbsent) {
 			continue // what the processor does not meter is no trouble
 		}
-		s.warn("zone-missing", o.Name()+": "+r.Name+": "+r.Reason, r.Remedy)
+		s.warn("zone-missing", o.Name()+": "+r.Name+": "+r.Reason+"; the result is without it",
+			cmp.Or(r.Remedy, "try another interface with --source, or --cross-check"))
 	}
 }
 
