@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -98,7 +99,14 @@ with an honest range where there are none.
 		SilenceUsage:  true,
 		Args:          noSuchCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		Version:       versionText(),
+		// Whoever opens sources takes a root for an absolute path.
+		PersistentPreRunE: func(*cobra.Command, []string) (err error) {
+			if a.hostRoot != "" {
+				a.hostRoot, err = filepath.Abs(a.hostRoot)
+			}
+			return err
+		},
+		Version: versionText(),
 
 		SuggestionsMinimumDistance: 2,
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -34,6 +35,11 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("LC_ALL", "C.UTF-8")
+			program, err := exec.LookPath("energyprobe")
+			if err != nil {
+				return err
+			}
+			e.Setenv("ENERGYPROBE", program)
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
