@@ -9,7 +9,9 @@ BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 # Beside the lab's: the gate's compiler, and what starts an arm64 binary.
 PACKAGES := clang-19 lld-19 qemu-user-static procps
 
-.PHONY: build test check unit cross lab soak bench generate deps clean help
+LABTESTS := ./internal/labtest ./rapl ./msr ./internal/doctor ./internal/testutil/lab
+
+.PHONY: build test check unit labtest cross lab soak bench generate deps clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +22,7 @@ build: ## the binary for this machine: ./energyprobe
 deps: ## install what tests and lab need (Debian, root)
 	@testdata/lab/deps $(PACKAGES)
 
-test: deps check cross unit ## everything that CI runs: checks, builds, tests, the lab
+test: deps check cross unit labtest ## everything that CI runs: checks, builds, tests, the lab
 
 check: ## formatting, vet, generated files
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'make check: run gofmt -w on these'; exit 1; }
@@ -32,8 +34,12 @@ check: ## formatting, vet, generated files
 	$(GO) run ./internal/testutil/hostgen -check
 	perfevent/gate/image/build.sh --check
 
-unit: ## all tests, with the race detector; the lab boots both kernels
-	CI_LAB=1 $(GO) test -race -timeout 35m ./...
+unit: ## all tests but the lab's, with the race detector
+	$(GO) test -race -timeout 10m ./...
+
+# One after the other: guests that share the processors hold each other up.
+labtest: ## the tests that boot the lab's guests, on both kernels
+	CI_LAB=1 $(GO) test -p 1 -count 1 -timeout 20m -run '^TestLab|^TestRun$$' $(LABTESTS)
 
 cross: ## static binaries for both architectures, the foreign one started
 	@mkdir -p bin
@@ -48,8 +54,9 @@ lab: ## a command in the virtual RAPL lab: make lab ARGS='--machine epyc -- perf
 soak: ## slow: fuzzing, long lab runs
 	$(GO) run ./testdata/fuzz 30s
 
-bench: ## the benchmarks of reading, sampling and starting
-	$(GO) test -run '^$$' -bench . -benchmem ./rapl ./perfevent/... ./msr ./internal/session
+bench: build ## the benchmarks of reading, sampling and starting
+	$(GO) test -run '^$$' -bench . -benchmem ./rapl ./perfevent/... ./msr ./internal/host ./internal/session
+	$(GO) build -o bin/bench ./testdata/bench && bin/bench ./energyprobe
 
 generate: ## rebuild what is generated and committed
 	$(GO) run ./internal/energy/gen

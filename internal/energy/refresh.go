@@ -75,6 +75,8 @@ type watchState struct {
 	prev        Edge    // the last reading
 	first, last Edge
 	edges       int
+	looked      bool // away since the last reading: it shows no edge
+	unbroken    bool // watched ever since the last edge
 }
 
 // NewWatch returns a Watch for n zones.
@@ -96,18 +98,28 @@ func (w *Watch) addZone(i int, at Bracket, counts uint64) {
 	if s.reads++; s.reads == 1 {
 		s.began = at
 	}
-	if s.reads > 1 && counts != s.prev.Counts {
+	if s.reads > 1 && counts != s.prev.Counts && !s.looked {
 		w.steps[i] |= counts - s.prev.Counts
 		e := Edge{At: w.bracket(s.prev.At, at), Counts: counts}
-		if s.edges == 0 {
+		switch {
+		case s.edges == 0:
 			s.first = e
-		} else {
+		case s.unbroken:
 			w.learn(s.last, e)
 		}
-		s.last = e
+		s.last, s.unbroken = e, true
 		s.edges++
 	}
+	s.looked = false
 	s.prev = Edge{At: at, Counts: counts}
+}
+
+// LookAway says that the next reading comes after a time without any: edges in
+// between went unseen.
+func (w *Watch) LookAway() {
+	for i := range w.state {
+		w.state[i].looked, w.state[i].unbroken = true, false
+	}
 }
 
 // bracket returns the time within which a counter was refreshed that a reading

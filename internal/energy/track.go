@@ -16,6 +16,8 @@ type Track struct {
 	// moved marks the zones that showed an edge before the window: those that
 	// did not are not waited for after it.
 	moved []bool
+	// entered is what the meter had counted when the window opened.
+	entered []ZoneTotal
 }
 
 // NewTrack returns a Track of a source.
@@ -23,7 +25,7 @@ func NewTrack(src Source) *Track {
 	n := len(src.Zones())
 	return &Track{
 		Source: src, Meter: NewMeter(src.Zones()), Reading: NewReading(n),
-		Before: NewWatch(n), After: NewWatch(n), moved: make([]bool, n),
+		Before: NewWatch(n), After: NewWatch(n), moved: make([]bool, n), entered: make([]ZoneTotal, n),
 	}
 }
 
@@ -50,12 +52,20 @@ func (t *Track) latest() Instant {
 }
 
 // Approach watches the tracks' counters right before a window opens: until
-// every zone of a total has shown two edges, and so its power, or limit has
-// passed. Zones that stand still are let be.
+// every zone of a total has shown an edge now, and two with those of an earlier
+// watch, and so its power; or limit has passed. Zones that stand still are let
+// be.
 func Approach(tracks []*Track, limit time.Duration) error {
+	seen := map[*Track][]int{}
+	for _, t := range tracks {
+		t.Before.LookAway()
+		for i := range t.Source.Zones() {
+			seen[t] = append(seen[t], t.Before.Edges(i))
+		}
+	}
 	err := hunt(tracks, limit, func(t *Track) bool {
 		for i, z := range t.Source.Zones() {
-			if z.InTotal() && t.Before.Edges(i) < 2 {
+			if z.InTotal() && t.Before.Edges(i) < max(2, seen[t][i]+1) {
 				return false
 			}
 		}
@@ -64,9 +74,19 @@ func Approach(tracks []*Track, limit time.Duration) error {
 	for _, t := range tracks {
 		for i := range t.moved {
 			t.moved[i] = t.Before.Edges(i) > 0
+			t.entered[i] = t.Meter.Total(i)
 		}
 	}
 	return err
+}
+
+// Total returns what is known of zone i since the end of Approach: joules and
+// wraps of the watching before it are not the window's.
+func (t *Track) Total(i int) ZoneTotal {
+	total := t.Meter.Total(i)
+	total.EnergyJ -= t.entered[i].EnergyJ
+	total.Wraps -= t.entered[i].Wraps
+	return total
 }
 
 // Depart watches them right after it has closed, until every zone of a total

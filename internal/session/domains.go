@@ -25,7 +25,7 @@ func (s *session) domains(t *energy.Track) []report.Domain {
 		if z.Parent >= 0 {
 			d.Parent = zones[z.Parent].ID()
 		}
-		total := t.Meter.Total(i)
+		total := t.Total(i)
 		d.Wraps, d.Samples = total.Wraps, total.Reads
 		d.Energy = s.zoneEnergy(t, i, total)
 		if d.EnergyJ == nil && d.InTotal && z.Domain != energy.Package && total.First && len(total.Gaps) == 0 && total.Err == nil {
@@ -86,7 +86,7 @@ func (s *session) duration() float64 { return s.end.Sub(s.start).Seconds() }
 // warnDomains turns what went wrong with zones into warnings.
 func (s *session) warnDomains(domains []report.Domain, t *energy.Track) {
 	for i, d := range domains {
-		total := t.Meter.Total(i)
+		total := t.Total(i)
 		switch {
 		case d.EnergyJ == nil:
 			s.warn("domain-unknown", d.ID+": "+d.Reason, "see energyprobe doctor, or try another interface with --source")
@@ -102,18 +102,18 @@ func (s *session) estimates(t *energy.Track, total report.Energy) []report.Domai
 	zones := t.Source.Zones()
 	var sum float64
 	for i := range zones {
-		sum += t.Meter.Total(i).EnergyJ
+		sum += t.Total(i).EnergyJ
 	}
 	out := make([]report.Domain, len(zones))
 	for i, z := range zones {
 		share := 1 / float64(len(zones))
 		if sum > 0 {
-			share = t.Meter.Total(i).EnergyJ / sum
+			share = t.Total(i).EnergyJ / sum
 		}
 		out[i] = report.Domain{
 			ID: z.ID(), Kind: z.Domain.String(), Socket: z.Socket, Die: z.Die,
 			Quality: energy.Estimated, Origin: z.Origin, InTotal: z.InTotal(),
-			Energy: scale(total, share), Samples: t.Meter.Total(i).Reads,
+			Energy: scale(total, share), Samples: t.Total(i).Reads,
 		}
 	}
 	return out

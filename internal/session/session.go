@@ -171,7 +171,7 @@ func (s *session) openSources() error {
 }
 
 func (s *session) use(o *source.Opened) {
-	s.tracks = append(s.tracks, energy.NewTrack(o.Source))
+	s.tracks = append(s.tracks, o.Track)
 	s.opened = append(s.opened, o)
 	for _, w := range o.Warnings {
 		s.warn(w.Code, w.Message, w.Advice)

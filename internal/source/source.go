@@ -51,6 +51,8 @@ type Host struct {
 // Opened is an open source and what was learnt on the way.
 type Opened struct {
 	energy.Source
+	// Track has the readings that showed the source to be alive.
+	Track *energy.Track
 	// Zones that are missing although the source works.
 	MissingZones []*energy.Refusal
 	Warnings     []energy.Warning
@@ -74,7 +76,8 @@ func (h Host) Open(name string) (*Opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkAlive(o.Source); err != nil {
+	o.Track = energy.NewTrack(o.Source)
+	if err := checkAlive(o.Track); err != nil {
 		o.Close()
 		return nil, err
 	}
@@ -162,41 +165,41 @@ func named(name string, err error) []*energy.Refusal {
 const aliveLimit = 120 * time.Millisecond
 
 // checkAlive reads until a package counter moves. A hypervisor that answers 0,
-// and a driver whose registers are locked, look like a counter otherwise.
-func checkAlive(src energy.Source) error {
-	r := energy.NewReading(len(src.Zones()))
-	first := make([]uint64, len(src.Zones()))
-	seen := make([]bool, len(first))
-	packages := 0
-	for began := energy.Now(); ; {
-		if err := src.Read(r); err != nil {
-			return &energy.Refusal{Name: src.Name(), Kind: energy.ErrBroken, Reason: err.Error(), Err: err}
-		}
-		packages = 0
-		for i, z := range src.Zones() {
-			if z.Domain != energy.Package || r.Errs[i] != nil {
-				continue
-			}
-			packages++
-			if seen[i] && r.Counts[i] != first[i] {
-				return nil
-			}
-			if !seen[i] {
-				first[i], seen[i] = r.Counts[i], true
-			}
-		}
-		if packages == 0 || energy.Now().Sub(began) > aliveLimit {
-			break
-		}
-	}
-	if packages == 0 {
-		if err := errors.Join(r.Errs...); err != nil {
-			return &energy.Refusal{Name: src.Name(), Kind: energy.ErrBroken, Reason: "no package counter can be read: " + err.Error(), Err: err}
-		}
+// and a driver whose registers are locked, look like a counter otherwise. A
+// reading that fails is no verdict yet: any may. What is seen of the counters'
+// edges stays in the track.
+func checkAlive(t *energy.Track) error {
+	zones := t.Source.Zones()
+	isPackage := func(z energy.Zone) bool { return z.Domain == energy.Package }
+	if !slices.ContainsFunc(zones, isPackage) {
 		return nil // only a platform counter: nothing to judge by
 	}
-	return &energy.Refusal{
-		Name: src.Name(), Kind: energy.ErrBroken,
-		Reason: fmt.Sprintf("the package counters stand still (%d for %v): what is there is not a counter, as in guests whose hypervisor answers 0", first[0], aliveLimit),
+	read := false // some package, at least once
+	var still uint64
+	var err error
+	for began := energy.Now(); energy.Now().Sub(began) <= aliveLimit; {
+		if err = t.Read(); err != nil {
+			continue
+		}
+		t.Before.Add(t.Reading, t.Meter)
+		for i, z := range zones {
+			if isPackage(z) && t.Before.Edges(i) > 0 {
+				return nil
+			}
+			if isPackage(z) && t.Reading.Errs[i] == nil {
+				read, still = true, t.Reading.Counts[i]
+			}
+		}
 	}
+	name := t.Source.Name()
+	if read {
+		return &energy.Refusal{
+			Name: name, Kind: energy.ErrBroken,
+			Reason: fmt.Sprintf("the package counters stand still (at %d for %v): what is there is not a counter, as in guests whose hypervisor answers 0", still, aliveLimit),
+		}
+	}
+	if err == nil {
+		err = fmt.Errorf("no package counter can be read: %w", errors.Join(t.Reading.Errs...))
+	}
+	return &energy.Refusal{Name: name, Kind: energy.ErrBroken, Reason: err.Error(), Err: err}
 }
