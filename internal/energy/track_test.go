@@ -337,3 +337,30 @@ func TestDomains(t *testing.T) {
 		}
 	}
 }
+
+// What happens while nobody looks is no edge, and teaches nothing about the
+// update interval.
+func TestLookAway(t *testing.T) {
+	s := newScripted(1, everyMS)
+	track := NewTrack(s)
+	watch := func(d time.Duration) {
+		for until := s.now.Add(d); s.now < until; {
+			if err := track.Read(); err != nil {
+				t.Fatal(err)
+			}
+			track.Before.Add(track.Reading, track.Meter)
+		}
+	}
+	watch(1500 * time.Microsecond)
+	edges := track.Before.Edges(0)
+	s.now = s.now.Add(7 * time.Millisecond)
+	if err := Approach([]*Track{track}, 9*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if got := track.Before.Edges(0); got != edges+1 {
+		t.Errorf("%d edges after %d, want one more", got, edges)
+	}
+	if f := track.Refresh(); f.Max > 1010*time.Microsecond {
+		t.Errorf("refresh %+v: 7 ms of not looking were taken for an interval", f)
+	}
+}

@@ -126,6 +126,7 @@ type hardware struct {
 	zones   int
 	tick    float64       // joules
 	decay   time.Duration // time constant of the power after the command
+	early   time.Duration // of preparing between a first look and the watch
 	long    time.Duration // how long the simulation may last
 }
 
@@ -148,6 +149,22 @@ func simulate(tb testing.TB, seed uint64, h hardware, d time.Duration) []simRun 
 	s.layPower(0, Instant(40*time.Millisecond), watchW, 0.05)
 	s.now = Instant(ms(20 + 5*rng.Float64()))
 	track := NewTrack(s)
+	if h.early > 0 {
+		// The counters are looked at when they are opened; then comes the work
+		// of preparing, at another power, until they are watched.
+		for track.Before.Edges(0) == 0 {
+			if err := track.Read(); err != nil {
+				tb.Fatal(err)
+			}
+			track.Before.Add(track.Reading, track.Meter)
+		}
+		prepared := s.now.Add(h.early)
+		k := int(s.now/Instant(simStep)) + 1
+		s.power, s.energy = s.power[:k], s.energy[:k]
+		s.layPower(s.now, prepared, 2*watchW, 0.15)
+		s.layPower(prepared, prepared.Add(ms(20)), watchW, 0.05)
+		s.now = prepared
+	}
 	if err := Approach([]*Track{track}, ms(9)); err != nil {
 		tb.Fatal(err)
 	}
@@ -257,6 +274,7 @@ func TestUncertaintyHolds(t *testing.T) {
 		}{
 			{"as above", func(*hardware) {}},
 			{"power decays after the command", func(h *hardware) { h.decay = 500 * time.Microsecond }},
+			{"a look before the watch", func(h *hardware) { h.early = 6 * time.Millisecond }},
 			{"decays slowly", func(h *hardware) { h.decay = 2 * time.Millisecond }},
 			{"four zones", func(h *hardware) { h.zones = 4 }},
 			{"slow reads", func(h *hardware) { h.read = 100 * time.Microsecond }},
