@@ -10,20 +10,45 @@ import (
 	"time"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/testutil/lab"
 	"github.com/energyprobe/energyprobe/internal/topology"
 )
 
-// TestLab compares this source with the truth of the virtual RAPL lab, where
-// the stock msr.ko stands in front of simulated registers. It runs inside of
-// the guest:
-//
-//	go test -c -o /tmp/msr.test ./msr
-//	testdata/lab/lab --sim wrap_after_mj=40000 -- /tmp/msr.test -test.run Lab -test.v
-//
-// Elsewhere there is no truth to compare with.
+// TestLab boots machines of the virtual RAPL lab and runs TestGuest in them.
 func TestLab(t *testing.T) {
-	if os.Getenv("LAB") != "1" {
-		t.Skip("not in the lab's guest (LAB=1)")
+	if lab.InGuest() {
+		t.Skip("this is the guest")
+	}
+	lab.Require(t)
+	binary := lab.BuildTest(t, ".")
+	for _, o := range []lab.Options{
+		{Kernel: "6.1", Machine: "skylake-server", Sockets: 2, Cores: 1},
+		{Kernel: "6.12", Machine: "epyc", Sockets: 2, Cores: 1, Threads: 2},
+		{Kernel: "6.12", Machine: "kvm"},
+	} {
+		t.Run(o.Kernel+"/"+o.Machine, func(t *testing.T) {
+			if o.Machine != "kvm" {
+				o.Sim = []string{"wrap_after_mj=40000"}
+			}
+			o.Command = []string{binary, "-test.run", "^TestGuest$", "-test.v"}
+			r, err := lab.Run(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Status != 0 {
+				t.Errorf("status %d\n%s%s", r.Status, r.Stdout, r.Stderr)
+			} else {
+				t.Logf("%s", r.Stdout)
+			}
+		})
+	}
+}
+
+// TestGuest compares this source with the truth, where the stock msr.ko stands
+// in front of simulated registers.
+func TestGuest(t *testing.T) {
+	if !lab.InGuest() {
+		t.Skip("only in the lab's guest (TestLab starts it)")
 	}
 	topo, err := topology.Read("/")
 	if err != nil {

@@ -678,7 +678,7 @@ func TestGuestPowerEvents(t *testing.T) {
 }
 
 func TestGuestManyProcesses(t *testing.T) {
-	guest(t)
+	guest(t, "skylake-server")
 	reload(t)
 	// Few PIDs make them return soon.
 	limit := sysfs(t, "/proc/sys/kernel/pid_max")
