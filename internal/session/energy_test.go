@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/source"
 	"github.com/energyprobe/energyprobe/internal/testutil"
 )
 
@@ -96,11 +97,19 @@ func TestPowerThatChanges(t *testing.T) {
 func TestWraps(t *testing.T) {
 	for _, interval := range []time.Duration{0, 40 * time.Millisecond} {
 		h := testutil.NewTicking(t,
-			testutil.TickingZone{Name: "package-0", Watts: 400, ModulusUJ: 12_000_001, StartUJ: 11_900_000},
-			testutil.TickingZone{Name: "package-0/dram", Watts: 50, ModulusUJ: 65_712_999_613, StartUJ: 65_700_999_613})
-		r := mustRun(t, Options{Root: h.Root, Command: shell("sleep 0.7"), Interval: interval})
+			testutil.TickingZone{Name: "package-0", Watts: 900, ModulusUJ: 40_000_001, StartUJ: 39_000_000},
+			testutil.TickingZone{Name: "package-0/dram", Watts: 50, ModulusUJ: 65_712_999_613, StartUJ: 65_690_999_613})
+		o := Options{Root: h.Root, Command: shell("sleep 1"), Interval: interval}
+		r := mustRun(t, o)
+		for range 3 { // others may keep this process from reading for a whole turn
+			if d := domain(t, r, "package-0"); d.EnergyJ != nil {
+				break
+			}
+			t.Log(domain(t, r, "package-0").Reason)
+			r = mustRun(t, o)
+		}
 		start, end := window(r)
-		for id, least := range map[string]int{"package-0": 23, "dram-0": 1} {
+		for id, modulus := range map[string]float64{"package-0": 40, "dram-0": 65_713} {
 			d, truth := domain(t, r, id), h.Joules(zoneOf(id), start, end)
 			if d.EnergyJ == nil {
 				t.Fatalf("%s: %s", id, d.Reason)
@@ -108,9 +117,13 @@ func TestWraps(t *testing.T) {
 			if math.Abs(*d.EnergyJ-truth) > *d.UncertaintyJ+0.002*truth {
 				t.Errorf("%s: %v J ± %v, truth %v", id, *d.EnergyJ, *d.UncertaintyJ, truth)
 			}
-			if d.Wraps < least || d.Wraps > least+1 {
-				t.Errorf("%s: %d wraps, want %d or one more", id, d.Wraps, least)
+			// The readings around the window may see one more each.
+			if least := int(truth / modulus); d.Wraps < least || d.Wraps > least+2 {
+				t.Errorf("%s: %d wraps in %v J, want %d", id, d.Wraps, truth, least)
 			}
+		}
+		if p := domain(t, r, "package-0"); p.Wraps < 20 {
+			t.Errorf("%d wraps: they prove too little", p.Wraps)
 		}
 	}
 }
@@ -301,20 +314,22 @@ func TestSeriesAddsUp(t *testing.T) {
 			t.Errorf("%s: samples add up to %v J, the domain is %v J", d.ID, sums[i], *d.EnergyJ)
 		}
 	}
-	if n := r.Samples.Len() + r.Overhead.Missed; n < 29 || n > 33 {
-		t.Errorf("%d samples and %d missed in 0.3 s at 10 ms", r.Samples.Len(), r.Overhead.Missed)
+	// One every 10 ms, and one at the end.
+	if n, want := r.Samples.Len()+r.Overhead.Missed, r.DurationS/0.01+1; math.Abs(float64(n)-want) > 2 {
+		t.Errorf("%d samples and %d missed in %v s at 10 ms", r.Samples.Len(), r.Overhead.Missed, r.DurationS)
 	}
 	if last != r.DurationS {
 		t.Errorf("the last sample is at %v s, the end at %v s", last, r.DurationS)
 	}
 }
 
+// With one processor for all goroutines nothing waits for what can't run. The
+// counters of the fake host are not used: its thread would need that processor.
 func TestOneProcessor(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	h := testutil.NewTicking(t, twoSockets()...)
-	r := mustRun(t, Options{Root: h.Root, Command: shell("sleep 0.1; exit 4"), Interval: 5 * time.Millisecond})
-	if *r.Command.ExitCode != 4 || r.Total.EnergyJ == nil {
-		t.Errorf("command %+v, total %+v", r.Command, r.Total)
+	r := mustRun(t, Options{Source: source.Model, Command: shell("sleep 0.1; exit 4"), Interval: 5 * time.Millisecond})
+	if *r.Command.ExitCode != 4 || r.Total.EnergyJ == nil || r.Samples.Len() == 0 || r.DurationS > 2 {
+		t.Errorf("command %+v, total %+v, %v s", r.Command, r.Total, r.DurationS)
 	}
 }
 

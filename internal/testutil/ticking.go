@@ -157,6 +157,9 @@ func (h *Ticking) addZone(z TickingZone, dir, name string) error {
 func (h *Ticking) loop() {
 	runtime.LockOSThread() // the thread ends with its timer slack
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
+	// Hardware does not wait for the machine's other work. Where this is not
+	// allowed the refreshes are as irregular as the scheduler makes them.
+	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, -20)
 	next := energy.Now()
 	for !h.stop.Load() {
 		next = max(next.Add(time.Millisecond), energy.Now())
