@@ -36,10 +36,12 @@ type Power struct {
 
 // powerGroup is the events of one CPU: zones first to first+len(fds)-1.
 type powerGroup struct {
-	fds   []int
-	first int
-	buf   []byte
-	err   error // of the last read, kept to allocate once per change of state
+	fds    []int
+	pin    int // a dummy event that keeps reads on the CPU, see pinReads; 0 for none
+	values int // events in the group, the dummy included
+	first  int
+	buf    []byte
+	err    error // of the last read, kept to allocate once per change of state
 }
 
 // powerMaxW bounds what a zone can draw where nothing narrower is known. The
@@ -162,10 +164,46 @@ func (p *Power) openCPU(pmu *pmu, cpu int, topo *topology.Topology) {
 		g.fds = append(g.fds, fd)
 		p.zones = append(p.zones, z)
 	}
-	if len(g.fds) > 0 {
-		g.buf = make([]byte, 8*(1+len(g.fds)))
-		p.groups = append(p.groups, g)
+	if len(g.fds) == 0 {
+		return
 	}
+	g.values = len(g.fds)
+	if p.zones[g.first].Die >= 0 {
+		if err := g.pinReads(cpu); err != nil {
+			p.refuseDies(g, err)
+			return
+		}
+	}
+	g.buf = make([]byte, 8*(1+g.values))
+	p.groups = append(p.groups, g)
+}
+
+// pinReads makes the kernel read the group on its own CPU. It may otherwise
+// take any CPU of the package (PERF_EV_CAP_READ_ACTIVE_PKG), and so the counter
+// of another die; a group can do only what all of its events can, and the dummy
+// event can't do that (kernel/events/core.c, __perf_event_read_cpu and
+// group_caps).
+func (g *powerGroup) pinReads(cpu int) error {
+	fd, err := perfEventOpen(&unix.PerfEventAttr{
+		Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_DUMMY, Size: unix.PERF_ATTR_SIZE_VER5, Read_format: unix.PERF_FORMAT_GROUP,
+	}, -1, cpu, g.fds[0], unix.PERF_FLAG_FD_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	g.pin = fd
+	g.values++
+	return nil
+}
+
+// refuseDies gives up a die's zones: joules of another die would be worse.
+func (p *Power) refuseDies(g powerGroup, err error) {
+	for i, fd := range g.fds {
+		unix.Close(fd)
+		r := openRefusal("perf", "keep reads of "+p.zones[g.first+i].Origin+" on its die", err)
+		r.Remedy = "use --source powercap"
+		p.refused = append(p.refused, r)
+	}
+	p.zones = p.zones[:g.first]
 }
 
 // openCores opens the counters of single cores. The PMU's cpumask has one
@@ -274,7 +312,7 @@ func (p *Power) Read(r *energy.Reading) error {
 // check tells whether a group read brought all its values.
 func (g *powerGroup) check(n int, err error) error {
 	switch {
-	case err == nil && n == len(g.buf) && binary.NativeEndian.Uint64(g.buf) == uint64(len(g.fds)):
+	case err == nil && n == len(g.buf) && binary.NativeEndian.Uint64(g.buf) == uint64(g.values):
 		g.err = nil
 		return nil
 	case g.err != nil: // still failing: say the same again
@@ -283,7 +321,7 @@ func (g *powerGroup) check(n int, err error) error {
 	case n == 0:
 		g.err = fmt.Errorf("the kernel stopped the event (its CPU went offline): %w", io.EOF)
 	default:
-		g.err = fmt.Errorf("the kernel returned %d bytes for a group of %d", n, len(g.fds))
+		g.err = fmt.Errorf("the kernel returned %d bytes for a group of %d", n, g.values)
 	}
 	return g.err
 }
@@ -309,6 +347,10 @@ func (p *Power) Close() error {
 			unix.Close(fd)
 		}
 		p.groups[i].fds = nil
+		if pin := p.groups[i].pin; pin > 0 {
+			unix.Close(pin)
+			p.groups[i].pin = 0
+		}
 	}
 	p.groups = nil
 	return nil

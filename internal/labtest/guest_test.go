@@ -2,7 +2,6 @@ package labtest
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -137,6 +136,9 @@ func checkDomain(t *testing.T, r *report.Run, d report.Domain) (m miss, ok bool)
 	}
 	t.Logf("%-9s %-18s %9.4f J ± %.4f, truth %9.4f: off by %.4f (%.4f %%), allowed %.4f", r.Source.Name, d.ID, *d.EnergyJ, *d.UncertaintyJ, truth, *d.EnergyJ-truth, 100*m.off/truth, m.allowed)
 	coverage.all++
+	if m.off <= m.allowed {
+		coverage.sharp++
+	}
 	if m.off <= *d.UncertaintyJ+unitError(r.Source.Name, d.Kind)*truth {
 		coverage.within++
 	}
@@ -176,18 +178,17 @@ func unitError(source, kind string) float64 {
 }
 
 // coverage counts over all windows of a boot.
-var coverage struct{ all, within int }
+var coverage struct{ all, within, sharp int }
 
 // The accuracy of every source, on a steady and on a bursty load. An emulated
 // machine that its host holds up for a few milliseconds reads its counters
-// late, and says so in its uncertainty: the median of three windows is held to
-// the limit, and every window's uncertainty to the truth.
+// late, and says so in its uncertainty: four windows in five are held to one
+// update interval, and all to what they state.
 func TestGuestAccuracy(t *testing.T) {
 	guest(t, "skylake-server", "skylake-client", "epyc", "epyc-noperf")
 	for _, source := range sources() {
 		for _, spec := range []string{"400ms", "1s/7ms"} {
 			t.Run(source+"/"+strings.ReplaceAll(spec, "/", " by "), func(t *testing.T) {
-				misses := map[string][]miss{}
 				for range 3 {
 					r := probe(t, with([]string{"--source", source}, loaded(spec)...)...)
 					if r.Source.Name != source || r.Source.Quality != energy.Measured {
@@ -197,20 +198,16 @@ func TestGuestAccuracy(t *testing.T) {
 						if d.Kind == "core" && strings.HasPrefix(os.Getenv("LAB_MACHINE"), "epyc") {
 							continue // the counter of one core, see the warning
 						}
-						if m, ok := checkDomain(t, r, d); ok {
-							misses[d.ID] = append(misses[d.ID], m)
-						}
+						checkDomain(t, r, d)
 					}
 					checkTotal(t, r)
 				}
-				for id, m := range misses {
-					slices.SortFunc(m, func(a, b miss) int { return cmp.Compare(a.off/a.allowed, b.off/b.allowed) })
-					if mid := m[len(m)/2]; mid.off > mid.allowed {
-						t.Errorf("%s %s: off by %.4f J in the median of %d windows, allowed %.4f", source, id, mid.off, len(m), mid.allowed)
-					}
-				}
 			})
 		}
+	}
+	t.Logf("within a tick and one update interval: %d of %d domains", coverage.sharp, coverage.all)
+	if float64(coverage.sharp) < 0.8*float64(coverage.all) {
+		t.Errorf("within a tick and one update interval: %d of %d domains, want four fifths", coverage.sharp, coverage.all)
 	}
 	t.Logf("stated uncertainty covers the truth in %d of %d domains", coverage.within, coverage.all)
 	if outside := coverage.all - coverage.within; outside > max(1, coverage.all/20) {
@@ -223,6 +220,10 @@ func checkTotal(t *testing.T, r *report.Run) {
 	t.Helper()
 	var sum float64
 	for _, d := range r.Domains {
+		if d.EnergyJ == nil {
+			t.Errorf("%s: %s", d.ID, d.Reason)
+			return
+		}
 		if d.Kind == "package" || d.Kind == "dram" {
 			sum += *d.EnergyJ
 			if !d.InTotal {
