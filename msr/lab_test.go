@@ -16,32 +16,12 @@ import (
 
 // TestLab boots machines of the virtual RAPL lab and runs TestGuest in them.
 func TestLab(t *testing.T) {
-	if lab.InGuest() {
-		t.Skip("this is the guest")
-	}
-	lab.Require(t)
-	binary := lab.BuildTest(t, ".")
-	for _, o := range []lab.Options{
-		{Kernel: "6.1", Machine: "skylake-server", Sockets: 2, Cores: 1},
-		{Kernel: "6.12", Machine: "epyc", Sockets: 2, Cores: 1, Threads: 2},
+	wrap := []string{"wrap_after_mj=40000"}
+	lab.Guests(t, "^TestGuest$", []lab.Options{
+		{Kernel: "6.1", Machine: "skylake-server", Sockets: 2, Cores: 1, Sim: wrap},
+		{Kernel: "6.12", Machine: "epyc", Sockets: 2, Cores: 1, Threads: 2, Sim: wrap},
 		{Kernel: "6.12", Machine: "kvm"},
-	} {
-		t.Run(o.Kernel+"/"+o.Machine, func(t *testing.T) {
-			if o.Machine != "kvm" {
-				o.Sim = []string{"wrap_after_mj=40000"}
-			}
-			o.Command = []string{binary, "-test.run", "^TestGuest$", "-test.v"}
-			r, err := lab.Run(t.Context(), o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if r.Status != 0 {
-				t.Errorf("status %d\n%s%s", r.Status, r.Stdout, r.Stderr)
-			} else {
-				t.Logf("%s", r.Stdout)
-			}
-		})
-	}
+	})
 }
 
 // TestGuest compares this source with the truth, where the stock msr.ko stands

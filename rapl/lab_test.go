@@ -17,31 +17,13 @@ import (
 // TestLab runs the tests named TestGuest in the virtual RAPL lab, where the
 // stock intel_rapl drivers stand on simulated registers whose truth is known.
 func TestLab(t *testing.T) {
-	if lab.InGuest() {
-		t.Skip("this is the guest")
-	}
-	lab.Require(t)
-	binary := lab.BuildTest(t, ".")
-	for _, o := range []lab.Options{
+	lab.Guests(t, "^TestGuest", []lab.Options{
 		{Kernel: "6.1", Machine: "skylake-server", Sockets: 2, Dies: 2, Cores: 1},
 		{Kernel: "6.12", Machine: "skylake-client"},
 		{Kernel: "6.12", Machine: "sapphire-rapids", Sockets: 2, Cores: 1},
 		{Kernel: "6.1", Machine: "epyc-noperf", Sockets: 2, Cores: 1, Threads: 2},
 		{Kernel: "6.1", Machine: "kvm"},
-	} {
-		t.Run(o.Kernel+"/"+o.Machine, func(t *testing.T) {
-			o.Command = []string{binary, "-test.run", "^TestGuest", "-test.v"}
-			r, err := lab.Run(t.Context(), o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if r.Status != 0 {
-				t.Errorf("status %d\n%s%s", r.Status, r.Stdout, r.Stderr)
-			} else {
-				t.Logf("%s", r.Stdout)
-			}
-		})
-	}
+	})
 }
 
 // TestGuest holds a second's measurement against the truth, then takes a

@@ -156,10 +156,15 @@ func (a *app) measure(cmd *cobra.Command, f runFlags, args []string) error {
 
 // catchSignals takes the signals that would end this process before its
 // report. SIGPIPE is among them so that a closed standard output is an error
-// and not the end; the command gets the default back.
+// and not the end; the command gets the default back. A signal that is ignored
+// stays so, for the command as well: that is what nohup(1) asks for.
 func catchSignals() chan os.Signal {
 	ch := make(chan os.Signal, 16)
-	signal.Notify(ch, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGPIPE)
+	for _, sig := range []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGPIPE} {
+		if !signal.Ignored(sig) {
+			signal.Notify(ch, sig)
+		}
+	}
 	return ch
 }
 

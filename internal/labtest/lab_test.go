@@ -1,7 +1,6 @@
 package labtest
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,8 +74,7 @@ func TestLab(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build energyprobe: %v\n%s", err, out)
 	}
-	binary := lab.BuildTest(t, ".")
-	for _, o := range []lab.Options{
+	machines := []lab.Options{
 		{Kernel: "6.1", Machine: "skylake-server", Sockets: 2, Cores: 1, Sim: []string{"jitter_us=100"}},
 		{Kernel: "6.12", Machine: "skylake-server", Sockets: 2, Cores: 1, Sim: []string{"jitter_us=100"}},
 		{Kernel: "6.12", Machine: "skylake-server", Sockets: 2, Dies: 2, Cores: 1},
@@ -84,20 +82,9 @@ func TestLab(t *testing.T) {
 		{Kernel: "6.1", Machine: "epyc-noperf"},
 		{Kernel: "6.12", Machine: "epyc", Sockets: 2, Cores: 1},
 		{Kernel: "6.12", Machine: "kvm"},
-	} {
-		t.Run(o.Kernel+"/"+o.Machine, func(t *testing.T) {
-			o.Timeout = 8 * time.Minute
-			o.Env = append(o.Env, probeVar+"="+probe)
-			o.Command = []string{binary, "-test.run", "^TestGuest", "-test.v"}
-			r, err := lab.Run(t.Context(), o)
-			if err != nil {
-				t.Fatalf("%v\n%s%s", err, r.Stdout, r.Stderr)
-			}
-			if r.Status != 0 || bytes.Contains(r.Stderr, []byte("lab: kernel")) {
-				t.Errorf("status %d\n%s%s", r.Status, r.Stdout, r.Stderr)
-			} else {
-				t.Logf("%s", r.Stdout)
-			}
-		})
 	}
+	for i := range machines {
+		machines[i].Env = []string{probeVar + "=" + probe}
+	}
+	lab.Guests(t, "^TestGuest", machines)
 }

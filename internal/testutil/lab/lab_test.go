@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -13,12 +12,7 @@ import (
 // TestLab runs the tests of guest_test.go on both kernels and on machines that between them have every
 // domain, several packages, several dies, and SMT.
 func TestLab(t *testing.T) {
-	if InGuest() {
-		t.Skip("this is the guest")
-	}
-	Require(t)
-	binary := BuildTest(t, ".")
-	for _, o := range []Options{
+	Guests(t, "^TestGuest", []Options{
 		{Kernel: "6.1", Machine: "skylake-server", Sockets: 2, Cores: 1, Threads: 2},
 		{Kernel: "6.12", Machine: "skylake-server", Sockets: 2, Dies: 2, Cores: 1},
 		{Kernel: "6.1", Machine: "skylake-client"},
@@ -29,21 +23,7 @@ func TestLab(t *testing.T) {
 		{Kernel: "6.1", Machine: "icelake-server"},
 		{Kernel: "6.1", Machine: "kvm"},
 		{Kernel: "6.12", Machine: "none"},
-	} {
-		t.Run(o.Kernel+"/"+o.Machine, func(t *testing.T) {
-			o.Timeout = 10 * time.Minute
-			o.Command = []string{binary, "-test.run", "^TestGuest", "-test.v"}
-			r, err := Run(t.Context(), o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if r.Status != 0 || bytes.Contains(r.Stderr, []byte("lab: kernel")) {
-				t.Errorf("status %d\n%s%s", r.Status, r.Stdout, r.Stderr)
-			} else {
-				t.Logf("%s", r.Stdout)
-			}
-		})
-	}
+	})
 }
 
 func TestRun(t *testing.T) {
