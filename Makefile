@@ -11,7 +11,7 @@ PACKAGES := clang-19 lld-19 qemu-user-static procps
 
 LABTESTS := ./internal/labtest ./rapl ./msr ./internal/doctor ./internal/testutil/lab
 
-.PHONY: build test check unit labtest cross lab soak bench generate deps clean help
+.PHONY: build test check unit labpass labtest cross lab soak bench generate deps clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ build: ## the binary for this machine: ./energyprobe
 deps: ## install what tests and lab need (Debian, root)
 	@testdata/lab/deps $(PACKAGES)
 
-test: deps check cross unit labtest ## everything that CI runs: checks, builds, tests, the lab
+test: deps check cross unit labpass ## everything that CI runs: checks, builds, tests, the lab
 
 check: ## formatting, vet, generated files
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'make check: run gofmt -w on these'; exit 1; }
@@ -37,9 +37,12 @@ check: ## formatting, vet, generated files
 unit: ## all tests but the lab's, with the race detector
 	$(GO) test -race -timeout 10m ./...
 
+labpass: ## the program against the lab's truth, on both kernels
+	CI_LAB=1 $(GO) test -p 1 -count 1 -timeout 30m -run '^TestLab' ./internal/labtest
+
 # One after the other: guests that share the processors hold each other up.
-labtest: ## the tests that boot the lab's guests, on both kernels
-	CI_LAB=1 $(GO) test -p 1 -count 1 -timeout 20m -run '^TestLab|^TestRun$$' $(LABTESTS)
+labtest: ## all tests that boot the lab's guests: sources, doctor, the lab itself
+	CI_LAB=1 $(GO) test -p 1 -count 1 -timeout 60m -run '^TestLab|^TestRun$$' $(LABTESTS)
 
 cross: ## static binaries for both architectures, the foreign one started
 	@mkdir -p bin
@@ -51,7 +54,7 @@ cross: ## static binaries for both architectures, the foreign one started
 lab: ## a command in the virtual RAPL lab: make lab ARGS='--machine epyc -- perf stat ...'
 	@testdata/lab/lab $(ARGS)
 
-soak: ## slow: fuzzing, long lab runs
+soak: labtest ## slow: every guest of the lab, and every fuzz target for a while
 	$(GO) run ./testdata/fuzz 30s
 
 bench: build ## the benchmarks of reading, sampling and starting
