@@ -194,17 +194,20 @@ func Between(z Zone, i int, before, after *Watch, start, end Instant, refresh Re
 	lead, tail := start.Sub(t0).Seconds(), t1.Sub(end).Seconds()
 
 	// Without two edges on a side, the other side's power stands in, and
-	// without either the window's own, which may be far off.
+	// without either the window's own, which may be far off. How far the powers
+	// before, in and after the window lie apart says how far any may be off in
+	// a part of an update interval.
 	mean := gross / math.Max(t1.Sub(t0).Seconds(), 1e-9)
 	pre, okPre := b.power(z.Tick)
 	post, okPost := a.power(z.Tick)
 	spread := math.Abs(pre - post)
 	switch {
 	case okPre && okPost:
+		spread = math.Max(spread, math.Max(math.Abs(mean-pre), math.Abs(mean-post)))
 	case okPre:
-		post, spread = pre, math.Abs(mean-pre)
+		post, spread = pre, math.Max(mean, pre)
 	case okPost:
-		pre, spread = post, math.Abs(mean-post)
+		pre, spread = post, math.Max(mean, post)
 	default:
 		pre, post, spread = mean, mean, 2*mean
 	}
@@ -216,13 +219,13 @@ func Between(z Zone, i int, before, after *Watch, start, end Instant, refresh Re
 	top := math.Max(mean, math.Max(pre, post))
 	// Between the last reading before the window and its start, and between its
 	// end and the first reading after it, nobody watched: there the power may
-	// have been anything up to the largest seen.
+	// have been anything, as much as twice the mean where a load comes and goes.
 	unwatched := math.Max(0, start.Sub(b.prev.At.After).Seconds()) + math.Max(0, a.began.Before.Sub(end).Seconds())
 	u := z.StepJ() + // one step, shared by the two ends
 		top*(half0+half1) + // where in their brackets the edges lie
 		math.Max(spread/2, wander*pre)*math.Abs(lead) +
 		math.Max(math.Max(spread/2, wander*post), (1-afterglow)*math.Abs(fall))*math.Abs(tail) +
-		top*unwatched
+		2*top*unwatched
 	return Window{EnergyJ: e, UncertaintyJ: u}
 }
 

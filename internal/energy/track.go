@@ -90,16 +90,11 @@ func (t *Track) Total(i int) ZoneTotal {
 }
 
 // Depart watches them right after it has closed, until every zone of a total
-// that moved before has shown an edge; two where the window was short, so
-// that the power behind it is known as well.
-func Depart(tracks []*Track, short bool, limit time.Duration) error {
-	want := 1
-	if short {
-		want = 2
-	}
+// that moved before has shown two edges, and so the power behind it.
+func Depart(tracks []*Track, limit time.Duration) error {
 	return hunt(tracks, limit, func(t *Track) bool {
 		for i, z := range t.Source.Zones() {
-			if z.InTotal() && t.moved[i] && t.After.Edges(i) < want {
+			if z.InTotal() && t.moved[i] && t.After.Edges(i) < 2 {
 				return false
 			}
 		}

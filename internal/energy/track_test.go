@@ -106,7 +106,7 @@ func TestHuntEnds(t *testing.T) {
 			// What did not move before the window is not waited for after it.
 			if len(c.source.zones) == 1 && track.Before.Edges(0) == 0 {
 				reads := c.source.reads
-				if err := Depart([]*Track{track}, true, limit); err != nil {
+				if err := Depart([]*Track{track}, limit); err != nil {
 					t.Error(err)
 				}
 				if c.source.reads != reads+1 {
@@ -148,7 +148,7 @@ func TestDepartFromABrokenSource(t *testing.T) {
 	}
 	s.whole = func(Instant) error { return eio }
 	reads := s.reads
-	if err := Depart([]*Track{track}, true, 9*time.Millisecond); !errors.Is(err, eio) {
+	if err := Depart([]*Track{track}, 9*time.Millisecond); !errors.Is(err, eio) {
 		t.Errorf("error %v", err)
 	}
 	if s.reads != reads+1 || track.Meter.Total(0).Err == nil {
@@ -165,7 +165,7 @@ func TestEdges(t *testing.T) {
 	start := s.now
 	s.now = s.now.Add(20*time.Millisecond + 300*time.Microsecond) // nobody looks
 	end := s.now
-	if err := Depart([]*Track{track}, true, 9*time.Millisecond); err != nil {
+	if err := Depart([]*Track{track}, 9*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	if b, a := track.Before.Edges(0), track.After.Edges(0); b != 2 || a != 2 {

@@ -186,7 +186,7 @@ func simulate(tb testing.TB, seed uint64, h hardware, d time.Duration) []simRun 
 	truth := s.joules(end) - s.joules(start)
 
 	s.now = end.Add(2 * time.Microsecond)
-	if err := Depart([]*Track{track}, true, ms(9)); err != nil {
+	if err := Depart([]*Track{track}, ms(9)); err != nil {
 		tb.Fatal(err)
 	}
 	runs := make([]simRun, len(s.zones))

@@ -68,9 +68,9 @@ func sources() []string {
 }
 
 // dieOf returns the index of a domain's die in the truth, -1 for the platform.
-func dieOf(t *testing.T, truth *lab.Truth, d report.Domain) int {
+func dieOf(t *testing.T, dies []lab.Die, d report.Domain) int {
 	t.Helper()
-	for i, die := range truth.Dies {
+	for i, die := range dies {
 		if die.Package == d.Socket && (d.Die < 0 || die.Die == d.Die) {
 			return i
 		}
@@ -79,32 +79,45 @@ func dieOf(t *testing.T, truth *lab.Truth, d report.Domain) int {
 	return -1
 }
 
-// trueJoules returns the energy of a domain over a report's window, and the
-// largest power it drew on the way.
-func trueJoules(t *testing.T, r *report.Run, d report.Domain) (joules, topW float64) {
+// account is the truth about the window of a report.
+type account struct {
+	*report.Run
+	trace *trace
+	dies  []lab.Die
+}
+
+// accountOf reads the truth about a report; the lab forgets it in time.
+func accountOf(t *testing.T, r *report.Run) account {
 	t.Helper()
 	truth, err := lab.ReadTruth()
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr, err := readTrace()
+	tr, err := readTrace(energy.Instant(r.Window.StartNS), energy.Instant(r.Window.EndNS))
 	if err != nil {
 		t.Fatal(err)
 	}
-	start, end := energy.Instant(r.Window.StartNS), energy.Instant(r.Window.EndNS)
+	return account{r, tr, truth.Dies}
+}
+
+// trueJoules returns the energy of a domain over the report's window, and the
+// largest power it drew on the way.
+func (a account) trueJoules(t *testing.T, d report.Domain) (joules, topW float64) {
+	t.Helper()
+	start, end := energy.Instant(a.Window.StartNS), energy.Instant(a.Window.EndNS)
 	add := func(col int) {
-		j, err := tr.between(col, start, end)
+		j, err := a.trace.between(col, start, end)
 		if err != nil {
 			t.Fatal(err)
 		}
-		joules, topW = joules+j, topW+tr.steepest(col, start, end)
+		joules, topW = joules+j, topW+a.trace.steepest(col, start, end)
 	}
 	if d.Kind == "psys" {
-		add(len(truth.Dies) * domainsPerDie)
+		add(len(a.dies) * domainsPerDie)
 		return joules, topW
 	}
-	first := dieOf(t, truth, d)
-	for i, die := range truth.Dies {
+	first := dieOf(t, a.dies, d)
+	for i, die := range a.dies {
 		// A zone without a die is the whole socket's.
 		if i == first || d.Die < 0 && die.Package == d.Socket {
 			add(i*domainsPerDie + column[d.Kind])
@@ -122,24 +135,24 @@ type miss struct{ off, allowed, truth float64 }
 
 // checkDomain compares a domain with the truth and notes whether the stated
 // uncertainty covers it.
-func checkDomain(t *testing.T, r *report.Run, d report.Domain) (m miss, ok bool) {
+func (a account) checkDomain(t *testing.T, d report.Domain) (m miss, ok bool) {
 	t.Helper()
 	if d.EnergyJ == nil {
 		t.Errorf("%s: %s", d.ID, d.Reason)
 		return m, false
 	}
-	truth, topW := trueJoules(t, r, d)
+	truth, topW := a.trueJoules(t, d)
 	m = miss{off: math.Abs(*d.EnergyJ - truth), truth: truth}
-	m.allowed = tick + topW*updateInterval(t) + unitError(r.Source.Name, d.Kind)*truth
+	m.allowed = tick + topW*updateInterval(t) + unitError(a.Source.Name, d.Kind)*truth
 	if d.Kind == "psys" {
 		m.allowed += 1
 	}
-	t.Logf("%-9s %-18s %9.4f J ± %.4f, truth %9.4f: off by %.4f (%.4f %%), allowed %.4f", r.Source.Name, d.ID, *d.EnergyJ, *d.UncertaintyJ, truth, *d.EnergyJ-truth, 100*m.off/truth, m.allowed)
+	t.Logf("%-9s %-18s %9.4f J ± %.4f, truth %9.4f: off by %.4f (%.4f %%), allowed %.4f", a.Source.Name, d.ID, *d.EnergyJ, *d.UncertaintyJ, truth, *d.EnergyJ-truth, 100*m.off/truth, m.allowed)
 	coverage.all++
 	if m.off <= m.allowed {
 		coverage.sharp++
 	}
-	if m.off <= *d.UncertaintyJ+unitError(r.Source.Name, d.Kind)*truth {
+	if m.off <= *d.UncertaintyJ+unitError(a.Source.Name, d.Kind)*truth {
 		coverage.within++
 	}
 	return m, true
@@ -194,11 +207,12 @@ func TestGuestAccuracy(t *testing.T) {
 					if r.Source.Name != source || r.Source.Quality != energy.Measured {
 						t.Errorf("source %s, %s", r.Source.Name, r.Source.Quality)
 					}
+					a := accountOf(t, r)
 					for _, d := range r.Domains {
 						if d.Kind == "core" && strings.HasPrefix(os.Getenv("LAB_MACHINE"), "epyc") {
 							continue // the counter of one core, see the warning
 						}
-						checkDomain(t, r, d)
+						a.checkDomain(t, d)
 					}
 					checkTotal(t, r)
 				}
@@ -277,7 +291,12 @@ func TestGuestInterfacesAgree(t *testing.T) {
 // power so large, that a register wraps every 1.2 s.
 func TestGuestWraps(t *testing.T) {
 	guest(t, "skylake-server")
-	if err := lab.Reload("esu=20", "idle_mw=3400000", "wake_mw=0", "dram_mw=400000", "tdp_w=1000", "wrap_after_mj=500000", "update_us=1000", "trace=400000"); err != nil {
+	truth, err := lab.ReadTruth()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dies := len(truth.Dies) / packages(truth.Dies) // they share their package's power
+	if err := lab.Reload("esu=20", fmt.Sprint("idle_mw=", 3400000*dies), "wake_mw=0", "dram_mw=400000", fmt.Sprint("tdp_w=", 1000*dies), "wrap_after_mj=500000", "update_us=1000", "trace=400000"); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
@@ -285,20 +304,33 @@ func TestGuestWraps(t *testing.T) {
 			t.Fatal(err)
 		}
 	}()
-	t.Run("group", func(t *testing.T) { wraps(t) })
+	t.Run("group", func(t *testing.T) { wraps(t, truth.Dies) })
 }
 
-func wraps(t *testing.T) {
+func packages(dies []lab.Die) int {
+	n := 0
+	for _, d := range dies {
+		n = max(n, d.Package+1)
+	}
+	return n
+}
+
+func wraps(t *testing.T, dies []lab.Die) {
 	for _, source := range sources() {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()
 			r := probe(t, "--source", source, "--interval", "5s", "--", "/bin/sleep", "26")
+			ends, err := readEnds(energy.Instant(r.Window.StartNS), energy.Instant(r.Window.EndNS))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := account{r, ends, dies}
 			for _, d := range r.Domains {
 				if d.EnergyJ == nil {
 					t.Errorf("%s: %s", d.ID, d.Reason)
 					continue
 				}
-				truth, _ := trueJoules(t, r, d)
+				truth, _ := a.trueJoules(t, d)
 				wraps := int(truth / rangeJ[d.Kind])
 				t.Logf("%s: %.2f J, truth %.2f (%.4f %%), %d wraps of about %d", d.ID, *d.EnergyJ, truth, 100*(*d.EnergyJ-truth)/truth, d.Wraps, wraps)
 				// A wrap that is missed is a twentieth.
@@ -339,9 +371,10 @@ func TestGuestFailingZone(t *testing.T) {
 			time.AfterFunc(1500*time.Millisecond, func() { _ = lab.Control("fail=dram:1") })
 			defer func() { _ = lab.Reload() }()
 			r := probe(t, "--source", source, "--interval", "100ms", "--", "/bin/sleep", "3")
+			a := accountOf(t, r)
 			for _, d := range r.Domains {
 				if d.ID != "dram-1" && !strings.HasPrefix(d.ID, "dram-1-") {
-					if m, ok := checkDomain(t, r, d); ok && m.off > m.allowed+0.005*m.truth {
+					if m, ok := a.checkDomain(t, d); ok && m.off > m.allowed+0.005*m.truth {
 						t.Errorf("%s: off by %.4f J of %.4f beside a zone that fails", d.ID, m.off, m.truth)
 					}
 					continue

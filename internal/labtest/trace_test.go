@@ -24,13 +24,31 @@ const domainsPerDie = 4
 
 var column = map[string]int{"package": 0, "core": 1, "uncore": 2, "dram": 3}
 
-func readTrace() (*trace, error) {
-	f, err := os.Open("/proc/raplsim_trace")
+// readTrace returns what is kept of the time between two instants.
+func readTrace(start, end energy.Instant) (*trace, error) {
+	f, err := os.OpenFile("/proc/raplsim_trace", os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	if _, err := fmt.Fprintf(f, "%d %d", start, end); err != nil {
+		return nil, err
+	}
 	return parseTrace(f)
+}
+
+// readEnds returns what is kept around two instants alone, which says what was
+// spent between them, but not how.
+func readEnds(start, end energy.Instant) (*trace, error) {
+	t, err := readTrace(start, start)
+	if err != nil {
+		return nil, err
+	}
+	last, err := readTrace(end, end)
+	if err != nil {
+		return nil, err
+	}
+	return &trace{append(t.at, last.at...), append(t.joules, last.joules...)}, nil
 }
 
 // parseTrace reads lines of a CLOCK_MONOTONIC time in nanoseconds and energies

@@ -392,7 +392,7 @@ func TestCrossCheck(t *testing.T) {
 			s.start = energy.Now()
 			time.Sleep(200 * time.Millisecond)
 			s.end = energy.Now()
-			if err := energy.Depart(s.tracks, true, departLimit); err != nil {
+			if err := energy.Depart(s.tracks, departLimit); err != nil {
 				t.Fatal(err)
 			}
 			got := s.crossCheck()

@@ -220,9 +220,6 @@ func (s *session) socketsByCPU() []int {
 const (
 	approachLimit = 9 * time.Millisecond
 	departLimit   = 9 * time.Millisecond
-	// shortWindow is where the power after the window is worth another update
-	// interval of watching.
-	shortWindow = 500 * time.Millisecond
 )
 
 // measure opens the window, waits for its end and closes it.
@@ -273,7 +270,7 @@ func (s *session) closeWindow(at energy.Instant) {
 		s.sampler.halt()
 		var err error
 		if s.measured() {
-			err = energy.Depart(s.tracks, at.Sub(s.start) < shortWindow, departLimit)
+			err = energy.Depart(s.tracks, departLimit)
 		} else {
 			err = s.tracks[0].Read()
 		}

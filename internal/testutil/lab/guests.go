@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Guests boots the machines one after the other and runs in each the tests of
+// Guests boots the machines, as many at a time as there are CPUs, and runs in each the tests of
 // the package in the present folder whose names match run: the same test binary
 // plays both sides, and a TestGuest skips itself where InGuest is false. It
 // skips or fails where no guest can be started, as Require does.
@@ -24,6 +24,7 @@ func Guests(t *testing.T, run string, machines []Options) {
 	binary := BuildTest(t, ".")
 	for _, o := range machines {
 		t.Run(o.Kernel+"/"+o.Machine, func(t *testing.T) {
+			t.Parallel() // as many as the lab lets run at once
 			if o.Timeout == 0 {
 				o.Timeout = 4 * time.Minute
 			}

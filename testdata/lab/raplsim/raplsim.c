@@ -378,7 +378,7 @@ static void latch(struct package *p, u64 ahead)
 
 /* ---- history: what all energies were at every moment at which some power changed ---- */
 
-static uint trace = 32768;
+static uint trace = 65536;
 module_param(trace, uint, 0444);
 MODULE_PARM_DESC(trace, "moments kept in /proc/raplsim_trace, 0 for none");
 
@@ -1384,18 +1384,23 @@ static loff_t seek_truth(struct file *file, loff_t offset, int whence)
 	return file->private_data ? seq_lseek(file, offset, whence) : 0;
 }
 
-/* ---- /proc/raplsim_trace: a line per moment, oldest first ---- */
+/*
+ * ---- /proc/raplsim_trace: a line per moment, oldest first ----
+ *
+ * What is read is what the ring held when "FROM TO" (CLOCK_MONOTONIC ns) was written: the moments between
+ * the two, with the one before and the one after. Without a write it is everything.
+ */
 
 struct trace_view {
-	u64 first, end;
-	u8 ring[] __aligned(16);
+	u64 n;
+	void *moments;
 };
 
 static void *seq_moment(struct seq_file *m, loff_t *pos)
 {
 	struct trace_view *v = m->private;
 
-	return v->first + *pos < v->end ? moment(v->ring, v->first + *pos) : NULL;
+	return *pos < v->n ? v->moments + *pos * moment_size() : NULL;
 }
 
 static void *seq_next_moment(struct seq_file *m, void *at, loff_t *pos)
@@ -1420,40 +1425,101 @@ static const struct seq_operations seq_trace = {
 	.start = seq_moment, .next = seq_next_moment, .stop = seq_stop_truth, .show = seq_show_moment,
 };
 
+/* The first moment of [low, high) that is not before an instant. */
+static u64 moment_since(u64 low, u64 high, u64 at)
+{
+	while (low < high) {
+		u64 mid = low + (high - low) / 2;
+
+		if (moment(moments, mid)->at < at)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Copies are taken in pieces: the machine must not stand still meanwhile. */
+static int take_view(struct trace_view *v, u64 from, u64 to)
+{
+	u64 oldest, first, end, stop;
+	unsigned long flags = enter();
+
+	settle_all(advance());
+	oldest = n_moments > trace ? n_moments - trace : 0;
+	first = moment_since(oldest, n_moments, from);
+	end = moment_since(first, n_moments, to);
+	leave(flags);
+	if (first > oldest)
+		first--;
+	end = min(end + 1, n_moments);
+	vfree(v->moments);
+	v->n = 0;
+	v->moments = vmalloc(max(end - first, 1ull) * moment_size());
+	if (!v->moments)
+		return -ENOMEM;
+	while (first < end) {
+		flags = enter();
+		oldest = n_moments > trace ? n_moments - trace : 0;
+		/* What was overwritten in the meantime is gone: a view begins after it. */
+		if (first < oldest) {
+			first = min(oldest, end);
+			v->n = 0;
+		}
+		for (stop = min(first + 64, end); first < stop; first++)
+			memcpy(v->moments + v->n++ * moment_size(), moment(moments, first), moment_size());
+		leave(flags);
+	}
+	return 0;
+}
+
 static int open_trace(struct inode *inode, struct file *file)
 {
 	struct trace_view *v;
-	unsigned long flags;
-	int err;
 
 	if (!moments)
 		return -ENODATA;
-	v = vmalloc(struct_size(v, ring, trace * moment_size()));
-	if (!v)
-		return -ENOMEM;
-	flags = enter();
-	settle_all(advance());
-	memcpy(v->ring, moments, trace * moment_size());
-	v->end = n_moments;
-	v->first = n_moments > trace ? n_moments - trace : 0;
-	leave(flags);
-	err = seq_open(file, &seq_trace);
-	if (err)
-		vfree(v);
-	else
-		((struct seq_file *)file->private_data)->private = v;
-	return err;
+	v = __seq_open_private(file, &seq_trace, sizeof(*v));
+	return v ? 0 : -ENOMEM;
+}
+
+static ssize_t read_trace(struct file *file, char __user *to, size_t len, loff_t *pos)
+{
+	struct trace_view *v = ((struct seq_file *)file->private_data)->private;
+	int err = v->moments ? 0 : take_view(v, 0, U64_MAX);
+
+	return err ?: seq_read(file, to, len, pos);
+}
+
+static ssize_t narrow_trace(struct file *file, const char __user *from, size_t len, loff_t *pos)
+{
+	char text[48];
+	u64 start, end;
+	int err;
+
+	if (len >= sizeof(text))
+		return -EINVAL;
+	if (copy_from_user(text, from, len))
+		return -EFAULT;
+	text[len] = 0;
+	if (sscanf(text, "%llu %llu", &start, &end) != 2 || start > end)
+		return -EINVAL;
+	err = take_view(((struct seq_file *)file->private_data)->private, start, end);
+	return err ?: len;
 }
 
 static int release_trace(struct inode *inode, struct file *file)
 {
-	vfree(((struct seq_file *)file->private_data)->private);
-	return seq_release(inode, file);
+	struct trace_view *v = ((struct seq_file *)file->private_data)->private;
+
+	vfree(v->moments);
+	return seq_release_private(inode, file);
 }
 
 static const struct proc_ops proc_trace = {
 	.proc_open = open_trace,
-	.proc_read = seq_read,
+	.proc_read = read_trace,
+	.proc_write = narrow_trace,
 	.proc_lseek = seq_lseek,
 	.proc_release = release_trace,
 };
@@ -2032,7 +2098,7 @@ static int __init raplsim_init(void)
 		has_pmu = true;
 	}
 	has_proc = proc_create("raplsim", 0644, NULL, &proc_truth);
-	has_trace = proc_create("raplsim_trace", 0444, NULL, &proc_trace);
+	has_trace = proc_create("raplsim_trace", 0600, NULL, &proc_trace);
 	if (!has_proc || !has_trace) {
 		err = -ENOMEM;
 		goto fail;
