@@ -193,10 +193,11 @@ func unitError(source, kind string) float64 {
 // coverage counts over all windows of a boot.
 var coverage struct{ all, within, sharp int }
 
-// The accuracy of every source, on a steady and on a bursty load. An emulated
-// machine that its host holds up for a few milliseconds reads its counters
-// late, and says so in its uncertainty: four windows in five are held to one
-// update interval, and all to what they state.
+// The accuracy of every source, on a steady and on a bursty load. A reading
+// that its own machine holds up (a processor asked for its registers runs
+// something else for a moment) comes late, and says so in its uncertainty: of
+// twenty windows, one may be further off than an update interval, and one
+// further than it states.
 func TestGuestAccuracy(t *testing.T) {
 	guest(t, "skylake-server", "skylake-client", "epyc", "epyc-noperf")
 	for _, source := range sources() {
@@ -221,8 +222,8 @@ func TestGuestAccuracy(t *testing.T) {
 	}
 	t.Logf("within a tick and one update interval: %d of %d domains", coverage.sharp, coverage.all)
 	t.Logf("stated uncertainty covers the truth in %d of %d domains", coverage.within, coverage.all)
-	if fewer(coverage.sharp, coverage.all, 0.8) {
-		t.Errorf("within a tick and one update interval: %d of %d domains, want four fifths", coverage.sharp, coverage.all)
+	if fewer(coverage.sharp, coverage.all, 0.95) {
+		t.Errorf("within a tick and one update interval: %d of %d domains, want 95 %%", coverage.sharp, coverage.all)
 	}
 	if fewer(coverage.within, coverage.all, 0.95) {
 		t.Errorf("stated uncertainty covers the truth in %d of %d domains, want 95 %%", coverage.within, coverage.all)
@@ -296,7 +297,7 @@ func TestGuestWraps(t *testing.T) {
 		t.Fatal(err)
 	}
 	dies := len(truth.Dies) / packages(truth.Dies) // they share their package's power
-	if err := lab.Reload("esu=20", fmt.Sprint("idle_mw=", 3400000*dies), "wake_mw=0", "dram_mw=400000", fmt.Sprint("tdp_w=", 1000*dies), "wrap_after_mj=500000", "update_us=1000", "trace=400000"); err != nil {
+	if err := lab.Reload("esu=20", fmt.Sprint("idle_mw=", 3400000*dies), "wake_mw=0", "dram_mw=400000", "tdp_w=1000", "wrap_after_mj=500000", "update_us=1000", "trace=400000"); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
@@ -333,8 +334,9 @@ func wraps(t *testing.T, dies []lab.Die) {
 				truth, _ := a.trueJoules(t, d)
 				wraps := int(truth / rangeJ[d.Kind])
 				t.Logf("%s: %.2f J, truth %.2f (%.4f %%), %d wraps of about %d", d.ID, *d.EnergyJ, truth, 100*(*d.EnergyJ-truth)/truth, d.Wraps, wraps)
-				// A wrap that is missed is a twentieth.
-				if math.Abs(*d.EnergyJ-truth) > (0.0003+unitTruncation(source, d.Kind))*truth {
+				// A wrap that is missed is a twentieth. Three programs that watch on
+				// two processors keep each other waiting, which they state.
+				if math.Abs(*d.EnergyJ-truth) > max(0.0003*truth, *d.UncertaintyJ)+unitTruncation(source, d.Kind)*truth || *d.UncertaintyJ > 0.003*truth {
 					t.Errorf("%s: %.2f J, truth %.2f", d.ID, *d.EnergyJ, truth)
 				}
 				if d.Kind == "package" && wraps < 20 {

@@ -28,7 +28,7 @@ func Guests(t *testing.T, run string, machines []Options) {
 			if o.Timeout == 0 {
 				o.Timeout = 4 * time.Minute
 			}
-			o.Command = []string{binary, "-test.run", run, "-test.v"}
+			o.Command = []string{binary, "-test.run", run, "-test.v", "-test.parallel", "8"}
 			r, err := Run(t.Context(), o)
 			for again := 0; again < 2 && (errors.Is(err, ErrTimeout) || errors.Is(err, ErrFailed)); again++ {
 				t.Logf("the guest did not get to its end, and is started again: %v", err)
