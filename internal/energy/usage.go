@@ -124,3 +124,22 @@ type Usage struct {
 	Threads   []Thread  // where they are asked for
 	Lost      uint64    // processes whose joules are in their party's account, and that have no line of their own
 }
+
+// Place is a package whose counters are split, and the CPUs on it.
+type Place struct {
+	Socket, Die int // Die is -1 where counters span the socket
+	CPUs        []int
+}
+
+// Tracker accounts for all that runs from its start to its Close.
+type Tracker interface {
+	Method() Method
+	// Interval ends an interval on every package: joules holds what each
+	// package's counters moved by since the last call, by Domain, NaN where it
+	// is not known. A tracker that reads the counters itself, nearer to what it
+	// counts, ignores them.
+	Interval(at Instant, joules [][NumDomains]float64) error
+	// Usage returns the account so far, up to the last interval.
+	Usage(threads bool) (Usage, error)
+	Close() error
+}
