@@ -12,9 +12,9 @@ const module = "github.com/energyprobe/energyprobe/"
 // below its own: docs/architecture.md says why.
 var layers = [][]string{
 	{"internal/energy"},
-	{"internal/topology", "internal/container", "internal/priv"},
-	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host"},
-	{"internal/source", "internal/attribute", "internal/report"},
+	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute"},
+	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage"},
+	{"internal/source", "internal/report"},
 	{"internal/session"},
 	{"bench", "calibrate", "internal/doctor", "internal/output", "internal/metrics"},
 	{"cmd/energyprobe"},
@@ -25,6 +25,8 @@ var narrow = map[string][]string{
 	"internal/output": {"internal/report", "internal/energy"},
 	"internal/report": {"internal/energy"},
 	"internal/energy": {},
+	// Arithmetic: no files.
+	"internal/attribute": {"internal/energy"},
 }
 
 // generators make files of the tree and are no part of the program.

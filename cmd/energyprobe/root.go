@@ -46,6 +46,7 @@ type app struct {
 	out      string
 	hostRoot string
 	quiet    bool
+	top      int // rows of processes, for output.Options
 }
 
 // run executes one command line and returns the exit status.
@@ -186,7 +187,7 @@ func (a *app) write(v any) error {
 		return err
 	}
 	if a.out != "" {
-		fileErr := output.ToFile(a.out, func(w io.Writer) error { return output.Write(w, format, v, output.Options{}) })
+		fileErr := output.ToFile(a.out, func(w io.Writer) error { return output.Write(w, format, v, output.Options{Top: a.top}) })
 		if fileErr == nil {
 			return nil
 		}
@@ -201,7 +202,7 @@ func (a *app) writeStdout(format output.Format, v any) error {
 	if err == nil {
 		return nil
 	}
-	if err2 := output.Write(a.stderr, format, v, output.Options{}); err2 == nil {
+	if err2 := output.Write(a.stderr, format, v, output.Options{Top: a.top}); err2 == nil {
 		return fmt.Errorf("write to standard output: %w (the result is on standard error)", err)
 	}
 	return fmt.Errorf("write to standard output: %w", err)
@@ -209,10 +210,12 @@ func (a *app) writeStdout(format output.Format, v any) error {
 
 // outputOptions looks at the terminal, if there is one.
 func (a *app) outputOptions() output.Options {
-	f, ok := a.stdout.(*os.File)
-	if !ok {
-		return output.Environment(os.Getenv, false, 0)
+	var width int
+	var tty bool
+	if f, ok := a.stdout.(*os.File); ok {
+		width, tty = terminalWidth(f)
 	}
-	width, tty := terminalWidth(f)
-	return output.Environment(os.Getenv, tty, width)
+	o := output.Environment(os.Getenv, tty, width)
+	o.Top = a.top
+	return o
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 
+	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/report"
 )
 
@@ -49,6 +50,9 @@ func contractual(r *report.Run) *report.Run {
 	}
 	if c.Models == nil {
 		c.Models = map[string]report.Model{}
+	}
+	if c.Attribution.Method == "" {
+		c.Attribution.Method = string(energy.NoMethod)
 	}
 	c.Metrics = maps.Clone(r.Metrics)
 	if c.Metrics == nil {

@@ -45,14 +45,21 @@ func ParseFormat(s string) (Format, error) {
 	return "", fmt.Errorf("unknown format %q: use one of %s", s, strings.Join(names, ", "))
 }
 
-// Options says what the reader of a table can see. The zero value is right
-// for a file: no colour, 80 columns, UTF-8. Formats other than Table ignore
-// them.
+// Options says what the reader of a table can see, and how much of it. The
+// zero value is right for a file: no colour, 80 columns, UTF-8. JSON and CSV
+// ignore them: they hold everything.
 type Options struct {
 	Color bool
 	Width int  // columns; 0 means 80
 	ASCII bool // neither box lines nor ± nor sparklines: for a locale without UTF-8
+	Top   int  // rows of processes, threads and groups at most; 0 means DefaultTop, AllRows no limit
 }
+
+// Values of Options.Top.
+const (
+	DefaultTop = 10
+	AllRows    = -1
+)
 
 // Environment derives the options from the environment, as programs agree on
 // it: NO_COLOR and TERM=dumb turn colour off (https://no-color.org),

@@ -147,13 +147,6 @@ type Domain struct {
 	Samples int `json:"samples"` // readings the energy is made of
 }
 
-// Attribution splits the counters' joules. With method none there is no
-// split and Reason says why.
-type Attribution struct {
-	Method string `json:"method"`           // none, proc, cgroup, ebpf-time or ebpf-cycles
-	Reason string `json:"reason,omitempty"` // why this method and no better one
-}
-
 // Model is what a power model says of the same window.
 type Model struct {
 	EnergyJ            *float64 `json:"energy_j"`              // null when the model has too little to go by

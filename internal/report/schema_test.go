@@ -66,6 +66,16 @@ func TestUnits(t *testing.T) {
 		"TDP.value": true, "TDP.low": true, "TDP.high": true, "Metric.value": true,
 		"Domain.socket": true, "Domain.die": true, "Domain.wraps": true, "Domain.samples": true,
 		"Overhead.samples": true, "Overhead.missed": true, "CrossCheck.ratio": true,
+		"Process.pid": true, "Process.ppid": true, "Process.threads": true,
+		"Thread.tid": true, "Thread.pid": true, "Group.processes": true,
+		"Intervals.n": true, "Rest.n": true, "Lost.events": true, "Lost.tasks": true, "Lost.processes": true,
+		"SplitSample.target": true, "SplitSample.others": true, "SplitSample.kernel": true,
+		"SplitSample.idle": true, "SplitSample.unattributed": true,
+	}
+	for _, owner := range []string{"Process", "Thread", "Group"} { // of Share
+		for _, name := range []string{"cycles", "instructions", "j_per_instruction"} {
+			bare[owner+"."+name] = true
+		}
 	}
 	g := newGenerator(t, "")
 	g.fields(reflect.TypeFor[report.Run](), map[reflect.Type]bool{}, func(owner string, f reflect.StructField, name string) {
@@ -73,7 +83,8 @@ func TestUnits(t *testing.T) {
 		if numeric && unitOf(name) == "" && !bare[owner+"."+name] {
 			t.Errorf("%s.%s is a number whose name ends in no unit", owner, name)
 		}
-		if !numeric && unitOf(name) != "" && f.Type.Kind() != reflect.Struct {
+		ofStructs := f.Type.Kind() == reflect.Struct || f.Type.Kind() == reflect.Map && f.Type.Elem().Kind() == reflect.Struct
+		if !numeric && unitOf(name) != "" && !ofStructs {
 			t.Errorf("%s.%s ends in a unit and is no number", owner, name)
 		}
 		delete(bare, owner+"."+name)
@@ -112,8 +123,12 @@ var enums = map[string][]string{
 	"Refusal.kind":   {energy.ErrAbsent.Error(), energy.ErrForbidden.Error(), energy.ErrBroken.Error()},
 	"Domain.kind":    domainKinds(),
 	"Domain.quality": qualities, "Source.quality": qualities, "Metric.quality": qualities,
-	"Metric.scope": {string(energy.ScopeProcess), string(energy.ScopeCgroup), string(energy.ScopePackage), string(energy.ScopeMachine)},
-	"Check.state":  {string(report.Working), string(report.Absent), string(report.Forbidden), string(report.Broken), string(report.Note)},
+	"Metric.scope":            {string(energy.ScopeProcess), string(energy.ScopeCgroup), string(energy.ScopePackage), string(energy.ScopeMachine)},
+	"Attribution.method":      {string(energy.NoMethod), string(energy.ByProc), string(energy.ByCgroup), string(energy.ByTime), string(energy.ByCycles)},
+	"Attribution.idle_policy": {"none", "proportional", "reserved"},
+	"Intervals.closed_in":     {"kernel", "user"},
+	"Process.party":           {energy.Target.String(), energy.Others.String(), energy.Kernel.String(), energy.Tool.String()},
+	"Check.state":             {string(report.Working), string(report.Absent), string(report.Forbidden), string(report.Broken), string(report.Note)},
 }
 
 var qualities = []string{string(energy.Measured), string(energy.Attributed), string(energy.Estimated)}
@@ -280,7 +295,12 @@ func (g *generator) property(owner reflect.Type, f reflect.StructField, name str
 }
 
 func (g *generator) describe(owner reflect.Type, f reflect.StructField) string {
-	names := []string{owner.Name() + "." + f.Name, "Energy." + f.Name} // Energy is embedded
+	names := []string{owner.Name() + "." + f.Name}
+	for i := range owner.NumField() {
+		if e := owner.Field(i); e.Anonymous {
+			names = append(names, e.Name+"."+f.Name)
+		}
+	}
 	elem := f.Type
 	for elem.Kind() == reflect.Pointer || elem.Kind() == reflect.Slice {
 		elem = elem.Elem()

@@ -39,7 +39,14 @@ type Options struct {
 	Interval   time.Duration
 	CrossCheck bool
 	TDPW       float64 // the user's own word on the socket's power, 0 for none
-	Tool       report.Tool
+
+	Attribution string        // how joules are split: a name of energy.Method, or "auto" or "" for the best there is
+	IdlePolicy  string        // who gets the idle machine's energy: "none" or "", "proportional", "reserved"
+	IdleW       float64       // the user's own word on the power of an idle package, 0 for none
+	Baseline    time.Duration // how long the idle machine is watched before the window, 0 for not at all
+	Threads     bool          // also what each thread spent
+
+	Tool report.Tool
 	// CPUBefore is the CPU time of this process that an earlier report has
 	// stated already.
 	CPUBefore time.Duration
