@@ -1,0 +1,1049 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * usage: who ran on which package, for how long, at what weight, and how many joules of the package's counters
+ * fall to it. Nothing goes to user space at a switch: accounts are kept here and read at the end of an interval.
+ *
+ * A place is a package, or a die of one, with counters of its own. Its time is cut into intervals, each of which
+ * ends when close_place() sees the place's counters moved. To each interval belong its energy, its length and the
+ * weight of all that ran in it; what falls to a task is its part of that weight.
+ *
+ * Every CPU has a coordinate: the weight of all that has run on it so far. A boundary between two intervals is a
+ * point on it, so a task that runs across boundaries is charged by where they lie between the coordinates at which
+ * it began and ended, at the cost of one interval however many there were: boundaries carry, beside their point,
+ * the energy that has fallen to the CPU up to there.
+ *
+ * Whoever closes an interval can't stop the other CPUs. It takes what runs there for as heavy as it last was per
+ * nanosecond; the CPU itself settles the difference at its next switch, in the interval after.
+ */
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define MAX_CPUS 1024
+#define MAX_PLACES 32
+#define DOMAINS 4 /* package, core, uncore, dram */
+#define RING 2048
+#define BINS 8
+#define STATES 12 /* idle states with a line of their own; deeper ones share the last */
+
+enum party { TARGET, OTHERS, KERNEL, TOOL, PARTIES, NOBODY = PARTIES };
+
+/* ---- set by the loader ---- */
+
+const volatile u32 n_cpus = 1;		/* possible */
+const volatile u32 n_places = 1;
+const volatile u32 tool = 0;		/* this program's process */
+const volatile bool use_cycles = 0;
+const volatile bool use_frequency = 0;	/* weigh time by the frequency last announced */
+const volatile bool use_siblings = 0;
+const volatile u32 half_rho = 589;	/* weight of a thread whose sibling runs too, of 1024: rho/2 */
+
+/* The target, known later than the programs are loaded. */
+u32 root;		/* its first process; 0: by cgroup, or all */
+u64 root_cgroup;	/* ID of its cgroup */
+bool whole_machine;	/* every program */
+
+/* Energies are counts of 2^-32 J, as the power PMU's, and FRACTION bits more; rates are energy per weight. */
+#define FRACTION 4
+#define RATE_BITS 20
+
+struct cpu_facts {
+	u32 place;	/* n_places: belongs to none */
+	s32 sibling;	/* the CPU on the same core, -1 for none */
+	u32 freq;	/* kHz, 0 for unknown */
+	u32 pad;
+};
+
+struct sums {
+	u64 weight;
+	u64 ns;			/* the place's time, by weight, with FRACTION bits */
+	u64 energy[DOMAINS];	/* with FRACTION bits */
+};
+
+/* What a task did on one place. */
+struct account {
+	u64 cpu_ns, cycles, instructions;
+	struct sums s;
+};
+
+struct boundary {
+	u64 k;		/* intervals closed up to here */
+	u64 at;		/* coordinate */
+	u64 ns;		/* what has fallen to this CPU up to here, as in sums */
+	u64 energy[DOMAINS];
+};
+
+struct cpu {
+	u64 seq;	/* odd while the CPU itself writes; of what the closer reads */
+	u64 since;	/* the present slice began */
+	u64 coord[PARTIES];
+	u64 busy_ns;	/* slices that have ended */
+	u64 rate;	/* weight per ns of the last slice, with 16 bits of fraction */
+	u32 party;	/* who runs: NOBODY when idle */
+	u32 pad1;
+
+	/* its own */
+	u64 cycles, instructions; /* readings at since */
+	u64 sibling_ns;		/* the sibling's busy time at since */
+	u64 began;		/* coordinate at since, of all parties */
+	struct boundary from;	/* the last boundary at since */
+	u64 irq_began, irq_ns;	/* of the present slice */
+	u32 irq_depth, pad;
+	u64 switches, irq_total, lost;
+	u64 party_ns[PARTIES], party_cycles[PARTIES], party_instructions[PARTIES];
+	u64 idle_since, idle_ns[STATES], idle_entries[STATES];
+	u32 idle_state, pad2;	/* 0 for none, else state + 1 */
+	u64 freq_changes;
+
+	/* the closer's: the boundary before the next, by parity of k */
+	struct boundary bounds[2];
+	u64 k;
+	u64 seen[PARTIES], seen_busy; /* up to the last boundary */
+	u64 dx[PARTIES];
+};
+
+struct bin {
+	u64 ns, busy_ns, energy[DOMAINS];
+};
+
+struct place {
+	u64 k;			/* intervals closed */
+	u64 at;			/* when the last one was */
+	u64 ready;		/* counters holds something */
+	u64 counters[DOMAINS];
+	u64 cpus;
+	struct sums parties[PARTIES + 1]; /* and nobody */
+	struct bin bins[BINS];
+	u64 ns, energy[DOMAINS];	/* of all intervals */
+	u64 last_weight;		/* of the last interval */
+	u64 missed;			/* readings that failed */
+	u64 looks;
+};
+
+struct rate {
+	u64 k, ns, energy[DOMAINS];
+};
+
+struct task {
+	u32 party;
+	u32 place;	/* of what is pending */
+	u64 pending, pending_k, pending_ns;
+	u64 cgroup;
+	u32 threads, live; /* of a group's leader */
+	u32 ended_threads, pad;
+	/* by place: of the task, and for a leader then of its threads that have ended */
+	struct account accounts[];
+};
+
+/* One line for user space: header, then accounts. */
+struct line {
+	u32 pid, tgid, ppid, party;
+	u64 start, cgroup;
+	u32 threads, kind; /* 0: thread, 1: process that has ended */
+	char comm[16];
+};
+
+/* Keeps the description of the type in the object. */
+const struct line *unused_line __attribute__((unused));
+const struct account *unused_account __attribute__((unused));
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct cpu);
+} cpus SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct cpu_facts);
+} facts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct place);
+} places SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, RING);
+	__type(key, u32);
+	__type(value, struct rate);
+} rates SEC(".maps");
+
+/* The loader makes values as large as the places take. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct task);
+} tasks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+	__uint(max_entries, 1);
+} cycles SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+	__uint(max_entries, 1);
+} instructions SEC(".maps");
+
+/* Index: place * DOMAINS + domain. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+	__uint(max_entries, 1);
+} power SEC(".maps");
+
+/* Processes that have ended. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} ended SEC(".maps");
+
+u64 lost_processes;	/* ended, and no room in the ring */
+u64 nameless;		/* slices of a task without a record */
+bool running = 1;
+
+#define barrier() asm volatile("" ::: "memory")
+#define keep(x) asm volatile("" : "+r"(x))
+
+static u32 min32(u32 a, u32 b) { return a < b ? a : b; }
+
+static struct cpu *cpu_at(u32 i) { return bpf_map_lookup_elem(&cpus, &i); }
+
+/* ---- reading ---- */
+
+static u64 count(void *map, u64 index)
+{
+	struct bpf_perf_event_value v;
+
+	if (bpf_perf_event_read_value(map, index, &v, sizeof(v)))
+		return 0;
+	return v.counter;
+}
+
+/* The busy time of a CPU up to now, as seen from another one. */
+static u64 busy_of(struct cpu *c, u64 now)
+{
+	u64 busy = c->busy_ns, since = c->since;
+
+	if (c->party < PARTIES && since && now > since)
+		busy += now - since;
+	return busy;
+}
+
+/*
+ * The weight of dt ns, of which shared ns went by with the sibling at work too, at cycles in all (0 for unknown: time
+ * weighs).
+ */
+static u64 weigh(u64 dt, u64 shared, u64 cyc, u32 freq)
+{
+	u64 w = dt;
+
+	if (use_cycles)
+		w = cyc;
+	else if (use_frequency && freq)
+		w = dt * (freq >> 4) >> 16; /* GHz, nearly */
+	if (use_siblings && dt) {
+		if (shared > dt)
+			shared = dt;
+		/* per mille keeps the product within 64 bits */
+		u64 part = shared * 1024 / dt;
+
+		w -= (w * part >> 10) * (1024 - half_rho) >> 10;
+	}
+	return w;
+}
+
+/* ---- charging ---- */
+
+static struct account *account_of(struct task *t, u32 place)
+{
+	u64 i = place;
+
+	if (i >= n_places)
+		return 0;
+	keep(i); /* the address must be made of the number that was checked */
+	return &t->accounts[i];
+}
+
+static struct rate *rate_of(u32 place, u64 k)
+{
+	u32 i = place * RING + (u32)(k % RING);
+
+	return bpf_map_lookup_elem(&rates, &i);
+}
+
+/* What waits for the end of its interval, once that has come. */
+static void settle(struct task *t)
+{
+	u32 p = t->place;
+	struct account *a;
+	struct rate *r;
+	struct place *pl;
+	u64 w = __sync_lock_test_and_set(&t->pending, 0), k = t->pending_k;
+
+	if (!w)
+		return;
+	pl = bpf_map_lookup_elem(&places, &p);
+	a = account_of(t, p);
+	if (!pl || !a)
+		return;
+	/* Not closed yet, as when a task ends or moves: as much as in the interval before. */
+	if (k >= pl->k && k)
+		k = pl->k - 1;
+	/* Asleep for longer than rates are kept: it is a fraction of a millisecond, the newest rate will do. */
+	if (pl->k - k > RING - 8)
+		k = pl->k - 1;
+	r = rate_of(p, k);
+	if (!r || r->k != k)
+		return;
+	a->s.ns += w * r->ns >> (RATE_BITS - FRACTION);
+	for (int d = 0; d < DOMAINS; d++)
+		a->s.energy[d] += w * r->energy[d] >> (RATE_BITS - FRACTION);
+}
+
+/*
+ * Charge a slice on CPU c, from its start to coordinate b, to task t. part/whole of its weight are the task's, the
+ * rest was interrupts.
+ */
+static void charge(struct cpu *c, struct task *t, u32 place, u64 b, u64 part, u64 whole)
+{
+	struct account *a = account_of(t, place);
+	struct boundary to;
+	u64 ns, e[DOMAINS], w;
+	u64 parity = c->k & 1;
+
+	if (!a || !whole)
+		return;
+	to = c->bounds[parity];
+	if (t->pending && (t->place != place || t->pending_k != to.k))
+		settle(t);
+	a->s.weight += part;
+	if (to.k == c->from.k) {
+		t->place = place;
+		t->pending_k = to.k;
+		t->pending += part;
+		return;
+	}
+	/* What others had of the first interval before this slice began. */
+	ns = to.ns - c->from.ns;
+	for (int d = 0; d < DOMAINS; d++)
+		e[d] = to.energy[d] - c->from.energy[d];
+	w = c->began - c->from.at;
+	if (w && c->began > c->from.at) {
+		struct rate *r = rate_of(place, c->from.k);
+
+		if (r && r->k == c->from.k) {
+			u64 less = w * r->ns >> (RATE_BITS - FRACTION);
+
+			ns = ns > less ? ns - less : 0;
+			for (int d = 0; d < DOMAINS; d++) {
+				less = w * r->energy[d] >> (RATE_BITS - FRACTION);
+				e[d] = e[d] > less ? e[d] - less : 0;
+			}
+		}
+	}
+	if (part < whole) {
+		u64 f = (part << 10) / whole;
+
+		ns = (ns >> 10) * f;
+		for (int d = 0; d < DOMAINS; d++)
+			e[d] = (e[d] >> 10) * f;
+	}
+	a->s.ns += ns;
+	for (int d = 0; d < DOMAINS; d++)
+		a->s.energy[d] += e[d];
+	w = b > to.at ? b - to.at : 0;
+	if (part < whole)
+		w = w * ((part << 10) / whole) >> 10;
+	t->place = place;
+	t->pending_k = to.k;
+	t->pending = w;
+}
+
+static u64 coordinate(struct cpu *c)
+{
+	u64 sum = 0;
+
+	for (int p = 0; p < PARTIES; p++)
+		sum += c->coord[p];
+	return sum;
+}
+
+/* End the present slice of CPU c, which this runs on, and begin another of who runs next. */
+static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_party, u64 now)
+{
+	u64 dt = c->since && now > c->since ? now - c->since : 0, irq = c->irq_ns, shared = 0, w, w_irq = 0, w_task;
+	u64 cyc = 0, ins = 0, cyc_now = 0, ins_now = 0, b;
+	u32 party = c->party;
+	struct cpu *s = 0;
+
+	if (use_cycles) {
+		cyc_now = count(&cycles, BPF_F_CURRENT_CPU);
+		ins_now = count(&instructions, BPF_F_CURRENT_CPU);
+		if (cyc_now > c->cycles)
+			cyc = cyc_now - c->cycles;
+		if (ins_now > c->instructions)
+			ins = ins_now - c->instructions;
+	}
+	if (use_siblings && f->sibling >= 0) {
+		s = cpu_at(f->sibling);
+		if (s) {
+			u64 busy = busy_of(s, now);
+
+			if (busy > c->sibling_ns)
+				shared = busy - c->sibling_ns;
+			c->sibling_ns = busy;
+		}
+	}
+	if (irq > dt)
+		irq = dt;
+	__sync_fetch_and_add(&c->seq, 1);
+	if (party < PARTIES) {
+		w = weigh(dt, shared, cyc, f->freq);
+		if (irq && dt)
+			w_irq = dt < (1ull << 30) ? w * irq / dt : 0;
+		w_task = w - w_irq;
+		c->coord[party] += w_task;
+		c->coord[KERNEL] += w_irq;
+		c->busy_ns += dt;
+		c->party_ns[party] += dt - irq;
+		c->party_ns[KERNEL] += irq;
+		c->party_cycles[party] += cyc;
+		c->party_instructions[party] += ins;
+		if (dt > 20000)
+			c->rate = (w << 16) / dt;
+	} else {
+		/* Interrupts of an idle CPU. */
+		w = w_irq = irq ? weigh(irq, 0, cyc, f->freq) : 0;
+		w_task = 0;
+		c->coord[KERNEL] += w_irq;
+		c->busy_ns += irq;
+		c->party_ns[KERNEL] += irq;
+	}
+	c->irq_total += irq;
+	c->since = now;
+	c->party = next_party;
+	__sync_fetch_and_add(&c->seq, 1);
+
+	b = coordinate(c);
+	if (party < PARTIES) {
+		if (prev) {
+			struct account *a = account_of(prev, f->place);
+
+			if (a) {
+				a->cpu_ns += dt - irq;
+				a->cycles += cyc;
+				a->instructions += ins;
+			}
+			charge(c, prev, f->place, b, w_task, w);
+		} else {
+			__sync_fetch_and_add(&nameless, 1);
+		}
+	}
+	c->irq_ns = 0;
+	if (c->irq_depth)
+		c->irq_began = now;
+	c->cycles = cyc_now;
+	c->instructions = ins_now;
+	c->began = b;
+	c->from = c->bounds[c->k & 1];
+}
+
+/* ---- closing an interval ---- */
+
+/* The coordinates of a CPU up to now, in x, and its busy time. */
+static u64 look(struct cpu *c, u64 now, u64 x[PARTIES])
+{
+	u64 seq, busy = 0, since, rate;
+	u32 party;
+
+	for (int try = 0; try < 3; try++) {
+		seq = __sync_fetch_and_add(&c->seq, 0);
+		for (int p = 0; p < PARTIES; p++)
+			x[p] = c->coord[p];
+		busy = c->busy_ns;
+		since = c->since;
+		party = c->party;
+		rate = c->rate;
+		if (!(seq & 1) && __sync_fetch_and_add(&c->seq, 0) == seq) {
+			if (party < PARTIES && since && now > since) {
+				x[party] += (now - since) * rate >> 16;
+				busy += now - since;
+			}
+			break;
+		}
+	}
+	return busy;
+}
+
+static u32 bin_of(u64 busy, u64 capacity)
+{
+	u64 mille = capacity ? busy * 1000 / capacity : 0;
+
+	if (!busy)
+		return 0;
+	return mille < 10 ? 1 : mille < 30 ? 2 : mille < 100 ? 3 : mille < 250 ? 4 : mille < 500 ? 5 : mille < 750 ? 6 : 7;
+}
+
+struct interval {
+	u64 dt, weight, busy;
+	u64 energy[DOMAINS];
+	struct rate rate;
+};
+
+/* First pass: what ran since the last boundary. */
+static u64 gather(u32 p, struct place *pl, u64 now, u64 *busy)
+{
+	u64 weight = 0, x[PARTIES] = {};
+
+	for (u64 n = 0; n < n_cpus && n < MAX_CPUS; n++) {
+		u32 i = n; /* a loop's own variable has to stay in a register, for the verifier to see where it ends */
+		struct cpu_facts *f = bpf_map_lookup_elem(&facts, &i);
+		struct cpu *c;
+		u64 b;
+
+		if (!f || f->place != p)
+			continue;
+		c = cpu_at(i);
+		if (!c)
+			continue;
+		b = look(c, now, x);
+		if (b > c->seen_busy) {
+			*busy += b - c->seen_busy;
+			c->seen_busy = b;
+		}
+		for (int q = 0; q < PARTIES; q++) {
+			c->dx[q] = 0;
+			if (x[q] > c->seen[q]) {
+				c->dx[q] = x[q] - c->seen[q];
+				c->seen[q] = x[q];
+				weight += c->dx[q];
+			}
+		}
+	}
+	return weight;
+}
+
+/* Second pass: give every CPU and party its part, and set the boundary. */
+static void share(u32 p, struct place *pl, struct rate *r)
+{
+	for (u64 n = 0; n < n_cpus && n < MAX_CPUS; n++) {
+		u32 i = n; /* a loop's own variable has to stay in a register, for the verifier to see where it ends */
+		struct cpu_facts *f = bpf_map_lookup_elem(&facts, &i);
+		struct boundary *from, *to;
+		struct cpu *c;
+		u64 w = 0, at = 0;
+
+		if (!f || f->place != p)
+			continue;
+		c = cpu_at(i);
+		if (!c)
+			continue;
+		for (int q = 0; q < PARTIES; q++) {
+			struct sums *s = &pl->parties[q];
+			u64 dx = c->dx[q];
+
+			w += dx;
+			at += c->seen[q];
+			if (!dx)
+				continue;
+			s->weight += dx;
+			s->ns += dx * r->ns >> (RATE_BITS - FRACTION);
+			for (int d = 0; d < DOMAINS; d++)
+				s->energy[d] += dx * r->energy[d] >> (RATE_BITS - FRACTION);
+		}
+		from = &c->bounds[c->k & 1];
+		to = &c->bounds[(c->k + 1) & 1];
+		to->k = pl->k + 1;
+		to->at = at;
+		to->ns = from->ns + (w * r->ns >> (RATE_BITS - FRACTION));
+		for (int d = 0; d < DOMAINS; d++)
+			to->energy[d] = from->energy[d] + (w * r->energy[d] >> (RATE_BITS - FRACTION));
+		barrier();
+		c->k = c->k + 1;
+	}
+}
+
+static int close_place(u32 p, u64 now, u64 counters[DOMAINS], bool force)
+{
+	struct place *pl = bpf_map_lookup_elem(&places, &p);
+	u64 e[DOMAINS], moved = 0, dt, busy = 0, weight;
+	struct rate *r;
+	struct bin *b;
+	u32 n;
+
+	if (!pl || p >= n_places)
+		return 0;
+	pl->looks++;
+	for (int d = 0; d < DOMAINS; d++) {
+		e[d] = counters[d] >= pl->counters[d] ? counters[d] - pl->counters[d] : 0;
+		moved |= e[d];
+	}
+	if (pl->ready && !moved && !force)
+		return 0;
+	if (now <= pl->at)
+		return 0;
+	for (int d = 0; d < DOMAINS; d++)
+		pl->counters[d] = counters[d];
+	dt = now - pl->at;
+	pl->at = now;
+	weight = gather(p, pl, now, &busy);
+	if (!pl->ready) {
+		/* The first time only says where everything stands. */
+		pl->ready = 1;
+		dt = 0;
+		for (int d = 0; d < DOMAINS; d++)
+			e[d] = 0;
+	}
+	r = rate_of(p, pl->k);
+	if (!r)
+		return 0;
+	pl->ns += dt;
+	n = min32(bin_of(busy, dt * pl->cpus), BINS - 1);
+	b = &pl->bins[n];
+	b->ns += dt;
+	b->busy_ns += busy;
+	for (int d = 0; d < DOMAINS; d++) {
+		pl->energy[d] += e[d];
+		b->energy[d] += e[d];
+	}
+	r->k = pl->k;
+	r->ns = 0;
+	if (weight) {
+		r->ns = (dt << RATE_BITS) / weight;
+		for (int d = 0; d < DOMAINS; d++)
+			r->energy[d] = (e[d] << RATE_BITS) / weight;
+	} else {
+		struct sums *s = &pl->parties[NOBODY];
+
+		s->ns += dt << FRACTION;
+		for (int d = 0; d < DOMAINS; d++) {
+			r->energy[d] = 0;
+			s->energy[d] += e[d] << FRACTION;
+		}
+	}
+	pl->last_weight = weight;
+	share(p, pl, r);
+	barrier();
+	pl->k++;
+	return 1;
+}
+
+static void read_and_close(u32 p, bool force)
+{
+	struct place *pl = bpf_map_lookup_elem(&places, &p);
+	u64 counters[DOMAINS] = {};
+
+	if (!pl)
+		return;
+	for (int d = 0; d < DOMAINS; d++) {
+		struct bpf_perf_event_value v;
+		long err = bpf_perf_event_read_value(&power, p * DOMAINS + d, &v, sizeof(v));
+
+		if (!err)
+			counters[d] = v.counter;
+		else if (err != -2) { /* ENOENT: no such domain here */
+			pl->missed++;
+			counters[d] = pl->counters[d];
+		}
+	}
+	/* An event read on a CPU that it does not count on shows nothing. */
+	if (counters[0] < pl->counters[0]) {
+		pl->missed++;
+		return;
+	}
+	close_place(p, bpf_ktime_get_ns(), counters, force);
+}
+
+/* A clock of the place's first CPU, which may read its power events. */
+SEC("perf_event")
+int tick(void *ctx)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	struct cpu_facts *f = bpf_map_lookup_elem(&facts, &cpu);
+
+	if (f && running)
+		read_and_close(f->place, 0);
+	return 0;
+}
+
+struct order {
+	u64 place, now, read, energy[DOMAINS];
+};
+
+/*
+ * By order of user space, on a CPU of the place: end the interval. Either the counters are read here, or their moves
+ * since the last time are given.
+ */
+SEC("raw_tp")
+int end_interval(u64 *ctx)
+{
+	u32 p = ctx[0];
+	u64 counters[DOMAINS];
+	struct place *pl = bpf_map_lookup_elem(&places, &p);
+
+	if (!pl)
+		return 0;
+	if (ctx[1]) {
+		read_and_close(p, 1);
+		return 0;
+	}
+	counters[0] = pl->counters[0] + ctx[2];
+	counters[1] = pl->counters[1] + ctx[3];
+	counters[2] = pl->counters[2] + ctx[4];
+	counters[3] = pl->counters[3] + ctx[5];
+	close_place(p, bpf_ktime_get_ns(), counters, 1);
+	return 0;
+}
+
+/* ---- tasks ---- */
+
+static u64 cgroup_of(struct task_struct *t)
+{
+	return BPF_CORE_READ(t, cgroups, dfl_cgrp, kn, id);
+}
+
+static bool in_cgroup(struct task_struct *t)
+{
+	struct cgroup *g = BPF_CORE_READ(t, cgroups, dfl_cgrp);
+	int level = BPF_CORE_READ(g, level);
+
+	for (int i = 0; i < 16; i++) {
+		u64 id = 0;
+
+		if (i > level)
+			break;
+		if (bpf_core_field_exists(((struct cgroup___since_6_1 *)0)->ancestors)) {
+			struct cgroup *a = 0;
+			struct cgroup___since_6_1 *n = (void *)g;
+
+			bpf_core_read(&a, sizeof(a), &n->ancestors[i]);
+			id = BPF_CORE_READ(a, kn, id);
+		} else {
+			struct cgroup___before_6_1 *o = (void *)g;
+
+			bpf_core_read(&id, sizeof(id), &o->ancestor_ids[i]);
+		}
+		if (id == root_cgroup)
+			return 1;
+	}
+	return 0;
+}
+
+static bool descends(struct task_struct *t)
+{
+	for (int i = 0; i < 32; i++) {
+		u32 tgid = BPF_CORE_READ(t, tgid);
+
+		if (tgid == root)
+			return 1;
+		if (tgid <= 1)
+			return 0;
+		t = BPF_CORE_READ(t, real_parent);
+	}
+	return 0;
+}
+
+/* Whose a task is, judged by itself. */
+static u32 party_of(struct task_struct *t)
+{
+	u32 tgid = BPF_CORE_READ(t, tgid);
+
+	if (BPF_CORE_READ(t, flags) & PF_KTHREAD)
+		return KERNEL;
+	if (tgid == tool)
+		return TOOL;
+	if (whole_machine)
+		return TARGET;
+	if (root_cgroup && in_cgroup(t))
+		return TARGET;
+	return OTHERS;
+}
+
+SEC("tp_btf/task_newtask")
+int BPF_PROG(on_newtask, struct task_struct *task, u64 flags)
+{
+	struct task_struct *self = bpf_get_current_task_btf();
+	struct task *t, *parent, *leader;
+	u32 party = party_of(task);
+
+	parent = bpf_task_storage_get(&tasks, self, 0, 0);
+	if (party == OTHERS && root && parent && parent->party == TARGET)
+		party = TARGET;
+	t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!t)
+		return 0;
+	t->party = party;
+	t->cgroup = cgroup_of(task);
+	if (flags & CLONE_THREAD) {
+		leader = bpf_task_storage_get(&tasks, task->group_leader, 0, 0);
+		if (leader) {
+			__sync_fetch_and_add(&leader->live, 1);
+			__sync_fetch_and_add(&leader->threads, 1);
+		}
+	} else {
+		t->live = t->threads = 1;
+	}
+	return 0;
+}
+
+/* Take in what ran before. */
+SEC("iter/task")
+int adopt(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct task *t;
+	u32 party;
+
+	if (!task)
+		return 0;
+	t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!t)
+		return 0;
+	party = party_of(task);
+	if (party == OTHERS && root && descends(task))
+		party = TARGET;
+	t->party = party;
+	t->cgroup = cgroup_of(task);
+	if (task->pid == task->tgid && !t->threads)
+		t->live = t->threads = BPF_CORE_READ(task, signal, nr_threads);
+	return 0;
+}
+
+static void head(struct line *l, struct task_struct *task, struct task *t)
+{
+	l->pid = BPF_CORE_READ(task, pid);
+	l->tgid = BPF_CORE_READ(task, tgid);
+	l->ppid = BPF_CORE_READ(task, real_parent, tgid);
+	l->start = BPF_CORE_READ(task, start_time);
+	l->party = t->party;
+	l->cgroup = t->cgroup;
+	l->threads = t->threads;
+	bpf_core_read(&l->comm, sizeof(l->comm), &task->comm);
+}
+
+/* Everything alive, a line each. */
+SEC("iter/task")
+int dump(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct line l = {};
+	struct task *t;
+
+	if (!task)
+		return 0;
+	t = bpf_task_storage_get(&tasks, task, 0, 0);
+	if (!t)
+		return 0;
+	head(&l, task, t);
+	if (!BPF_CORE_READ(task, on_cpu))
+		settle(t);
+	bpf_seq_write(ctx->meta->seq, &l, sizeof(l));
+	bpf_seq_write(ctx->meta->seq, t->accounts, 2 * n_places * sizeof(struct account));
+	return 0;
+}
+
+/* The last thread of a process is out: it is a line for user space. */
+static void end_process(struct task_struct *first, struct task *leader)
+{
+	struct line *l = bpf_ringbuf_reserve(&ended, sizeof(*l) + n_places * sizeof(struct account), 0);
+	struct account *to;
+
+	if (!l) {
+		__sync_fetch_and_add(&lost_processes, 1);
+		return;
+	}
+	head(l, first, leader);
+	l->kind = 1;
+	to = (struct account *)(l + 1);
+	for (u64 p = 0; p < n_places && p < MAX_PLACES; p++)
+		to[p] = leader->accounts[n_places + p];
+	bpf_ringbuf_submit(l, 1 /* BPF_RB_NO_WAKEUP: the reader comes by itself */);
+}
+
+static bool gone(struct task_struct *task)
+{
+	u64 state;
+
+	if (bpf_core_field_exists(task->__state))
+		state = BPF_CORE_READ(task, __state);
+	else
+		state = BPF_CORE_READ((struct task_struct___before_5_14 *)task, state);
+	return state & TASK_DEAD;
+}
+
+/* A task has run for the last time: its account goes to its process, and with the last one out. */
+static void fold(struct task_struct *task, struct task *t)
+{
+	struct task_struct *first = task->group_leader;
+	struct task *leader = bpf_task_storage_get(&tasks, first, 0, 0);
+
+	settle(t);
+	if (!leader)
+		return;
+	for (u64 p = 0; p < n_places && p < MAX_PLACES; p++) {
+		struct account *from = &t->accounts[p], *to = &leader->accounts[n_places + p];
+
+		__sync_fetch_and_add(&to->cpu_ns, from->cpu_ns);
+		__sync_fetch_and_add(&to->cycles, from->cycles);
+		__sync_fetch_and_add(&to->instructions, from->instructions);
+		__sync_fetch_and_add(&to->s.weight, from->s.weight);
+		__sync_fetch_and_add(&to->s.ns, from->s.ns);
+		for (int d = 0; d < DOMAINS; d++)
+			__sync_fetch_and_add(&to->s.energy[d], from->s.energy[d]);
+		__builtin_memset(from, 0, sizeof(*from));
+	}
+	if (__sync_fetch_and_add(&leader->live, (u32)-1) != 1)
+		return;
+	end_process(first, leader);
+}
+
+static struct task *record_of(struct task_struct *task)
+{
+	return bpf_task_storage_get(&tasks, task, 0, 0);
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	u32 cpu = bpf_get_smp_processor_id(), party = NOBODY;
+	struct cpu *c = cpu_at(cpu);
+	struct cpu_facts *f = bpf_map_lookup_elem(&facts, &cpu);
+	struct task *p = 0, *n;
+	u64 now;
+
+	if (!c || !f || !running)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (prev->pid)
+		p = record_of(prev);
+	if (next->pid) {
+		n = record_of(next);
+		party = n ? n->party : next->flags & PF_KTHREAD ? KERNEL : OTHERS;
+		party = party < PARTIES ? party : OTHERS;
+	}
+	c->switches++;
+	cut(c, f, p, party, now);
+	if (p && gone(prev))
+		fold(prev, p);
+	return 0;
+}
+
+/* By order of user space, on any CPU: account for what runs there up to now. */
+SEC("raw_tp")
+int settle_cpu(void *ctx)
+{
+	u32 cpu = bpf_get_smp_processor_id(), party = NOBODY;
+	struct task_struct *self = bpf_get_current_task_btf();
+	struct cpu *c = cpu_at(cpu);
+	struct cpu_facts *f = bpf_map_lookup_elem(&facts, &cpu);
+	struct task *t = 0;
+	u32 pid = BPF_CORE_READ(self, pid);
+
+	if (!c || !f || !running)
+		return 0;
+	if (pid) {
+		t = record_of(self);
+		party = t ? t->party : BPF_CORE_READ(self, flags) & PF_KTHREAD ? KERNEL : OTHERS;
+		party = party < PARTIES ? party : OTHERS;
+	}
+	cut(c, f, t, party, bpf_ktime_get_ns());
+	return 0;
+}
+
+/* ---- interrupts, idle states, frequencies ---- */
+
+static void enter_irq(void)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	struct cpu *c = cpu_at(cpu);
+
+	if (c && c->irq_depth++ == 0)
+		c->irq_began = bpf_ktime_get_ns();
+}
+
+static void leave_irq(void)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	struct cpu *c = cpu_at(cpu);
+	u64 now;
+
+	if (!c || !c->irq_depth || --c->irq_depth)
+		return;
+	now = bpf_ktime_get_ns();
+	if (now > c->irq_began)
+		c->irq_ns += now - c->irq_began;
+}
+
+SEC("tp_btf/irq_handler_entry")
+int BPF_PROG(on_irq) { enter_irq(); return 0; }
+
+SEC("tp_btf/irq_handler_exit")
+int BPF_PROG(on_irq_exit) { leave_irq(); return 0; }
+
+SEC("tp_btf/softirq_entry")
+int BPF_PROG(on_softirq) { enter_irq(); return 0; }
+
+SEC("tp_btf/softirq_exit")
+int BPF_PROG(on_softirq_exit) { leave_irq(); return 0; }
+
+SEC("tp_btf/cpu_idle")
+int BPF_PROG(on_idle, u32 state, u32 cpu)
+{
+	struct cpu *c = cpu_at(cpu);
+	u64 now = bpf_ktime_get_ns();
+	u32 i;
+
+	if (!c)
+		return 0;
+	i = c->idle_state;
+	if (i && i <= STATES && now > c->idle_since)
+		c->idle_ns[i - 1] += now - c->idle_since;
+	c->idle_state = 0;
+	if (state != (u32)-1) {
+		i = min32(state, STATES - 1);
+		c->idle_state = i + 1;
+		if (i < STATES)
+			c->idle_entries[i]++;
+		c->idle_since = now;
+	}
+	return 0;
+}
+
+SEC("tp_btf/cpu_frequency")
+int BPF_PROG(on_frequency, u32 khz, u32 cpu)
+{
+	struct cpu_facts *f = bpf_map_lookup_elem(&facts, &cpu);
+	struct cpu *c = cpu_at(cpu);
+
+	if (f)
+		f->freq = khz;
+	if (c)
+		c->freq_changes++;
+	return 0;
+}
+
+u64 throttled;
+
+SEC("tp_btf/thermal_zone_trip")
+int BPF_PROG(on_trip)
+{
+	__sync_fetch_and_add(&throttled, 1);
+	return 0;
+}

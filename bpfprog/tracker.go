@@ -1,0 +1,350 @@
+package bpfprog
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
+
+	"github.com/energyprobe/energyprobe/internal/energy"
+)
+
+// domains is how many domains a place has in the kernel: all but the platform.
+const domains = int(energy.PSys)
+
+// kernelTick is what the kernel counts in where user space gives the joules:
+// 2^-32 J, the power PMU's own unit.
+const kernelTick = 1.0 / (1 << 32)
+
+// fraction is 2^FRACTION of src/usage.bpf.c.
+const fraction = 1 << 4
+
+// DefaultRho is the throughput of two threads on one core, of one that has it
+// alone.
+const DefaultRho = 1.15
+
+// Options say what to account for. The descriptors stay the caller's.
+type Options struct {
+	Places   []energy.Place
+	CPUs     int   // possible CPUs of the machine
+	Siblings []int // by CPU, the other thread of its core, -1 for none; nil where cores have one thread
+	Rho      float64
+	Tool     int // process whose threads are the tool's, 0 for this one
+
+	// Cycles and Instructions are perf events by CPU, -1 for none; nil where
+	// no PMU counts them, and time weighs instead.
+	Cycles, Instructions []int
+	// Power are perf events by place and domain, -1 for none, that count in
+	// units of Ticks joules on the place's CPU Leaders. With nil the joules
+	// are those given to Interval.
+	Power   [][energy.NumDomains]int
+	Ticks   [][energy.NumDomains]float64
+	Leaders []int
+	// Look is the time between two looks at the counters, by default 1 ms.
+	Look time.Duration
+}
+
+// Target says whose energy is asked for. Exactly one field is set.
+type Target struct {
+	PID     int    // a process and all its descendants
+	Cgroup  uint64 // inode of a cgroup2 directory: all that runs in and below it
+	Machine bool   // every program
+}
+
+// Tracker is the kernel's account of all that runs.
+type Tracker struct {
+	o       Options
+	objects usageObjects
+	links   []link.Link
+	ticks   []int
+	ended   *ringbuf.Reader
+	refused []*energy.Refusal
+
+	mu      sync.Mutex
+	procs   map[key]*energy.Process // that have ended
+	dropped uint64
+	stop    chan struct{}
+	drained sync.WaitGroup
+	buf     ringbuf.Record
+}
+
+// key is a process's identity.
+type key struct {
+	pid   uint32
+	start uint64
+}
+
+// Open loads the programs, fitted to the running kernel, and attaches them:
+// from here on everything is accounted for, as nobody's target. The error is a
+// *energy.Refusal.
+func Open(o Options) (*Tracker, error) {
+	if len(o.Places) == 0 || len(o.Places) > 32 || o.CPUs > 1024 {
+		return nil, refuse("account for this machine", fmt.Errorf("%d packages and %d CPUs: the programs take 1 to 32, and up to 1024", len(o.Places), o.CPUs))
+	}
+	t := &Tracker{o: o, procs: map[key]*energy.Process{}, stop: make(chan struct{})}
+	if t.o.Rho == 0 {
+		t.o.Rho = DefaultRho
+	}
+	if t.o.Tool == 0 {
+		t.o.Tool = os.Getpid()
+	}
+	if t.o.Look == 0 {
+		t.o.Look = time.Millisecond
+	}
+	if err := t.load(); err != nil {
+		return nil, errors.Join(refuse("load the eBPF programs", err), t.Close())
+	}
+	if err := t.prepare(); err != nil {
+		return nil, errors.Join(refuse("set up the eBPF programs", err), t.Close())
+	}
+	if err := t.attach(); err != nil {
+		return nil, errors.Join(refuse("attach the eBPF programs", err), t.Close())
+	}
+	t.drained.Go(t.drain)
+	return t, nil
+}
+
+// load loads what src/usage.bpf.c has, with maps as large as this machine is.
+func (t *Tracker) load() error {
+	spec, err := loadUsage()
+	if err != nil {
+		return err
+	}
+	n := uint32(len(t.o.Places))
+	spec.Maps["cpus"].MaxEntries = uint32(t.o.CPUs)
+	spec.Maps["facts"].MaxEntries = uint32(t.o.CPUs)
+	spec.Maps["cycles"].MaxEntries = uint32(t.o.CPUs)
+	spec.Maps["instructions"].MaxEntries = uint32(t.o.CPUs)
+	spec.Maps["places"].MaxEntries = n
+	spec.Maps["rates"].MaxEntries *= n
+	spec.Maps["power"].MaxEntries = n * uint32(domains)
+	spec.Maps["ended"].MaxEntries = 4 << 20
+	// The accounts follow the record, which the type description leaves open.
+	tasks := spec.Maps["tasks"]
+	tasks.ValueSize += 2 * n * accountSize
+	if record, ok := tasks.Value.(*btf.Struct); ok {
+		record.Size = tasks.ValueSize
+	}
+	set := map[string]any{
+		"n_cpus": uint32(t.o.CPUs), "n_places": n, "tool": uint32(t.o.Tool),
+		"use_cycles": t.o.Cycles != nil, "use_siblings": t.o.Siblings != nil,
+		"half_rho": uint32(math.Round(t.o.Rho / 2 * 1024)),
+	}
+	for name, value := range set {
+		if err := spec.Variables[name].Set(value); err != nil {
+			return fmt.Errorf("set %s: %w", name, err)
+		}
+	}
+	return spec.LoadAndAssign(&t.objects, nil)
+}
+
+// prepare fills the maps that describe the machine.
+func (t *Tracker) prepare() error {
+	n := uint32(len(t.o.Places))
+	facts := make([]usageCpuFacts, t.o.CPUs)
+	for i := range facts {
+		facts[i] = usageCpuFacts{Place: n, Sibling: -1}
+		if i < len(t.o.Siblings) {
+			facts[i].Sibling = int32(t.o.Siblings[i])
+		}
+	}
+	for k, p := range t.o.Places {
+		for _, c := range p.CPUs {
+			facts[c].Place = uint32(k)
+		}
+		if err := t.objects.Places.Put(uint32(k), usagePlace{Cpus: uint64(len(p.CPUs))}); err != nil {
+			return err
+		}
+	}
+	for i := range facts {
+		if err := t.objects.Facts.Put(uint32(i), facts[i]); err != nil {
+			return err
+		}
+	}
+	put := func(m *ebpf.Map, i int, fd int) error {
+		if fd < 0 {
+			return nil
+		}
+		return m.Put(uint32(i), uint32(fd))
+	}
+	var errs []error
+	for i := range t.o.Cycles {
+		errs = append(errs, put(t.objects.Cycles, i, t.o.Cycles[i]), put(t.objects.Instructions, i, t.o.Instructions[i]))
+	}
+	for k := range t.o.Power {
+		for d := range domains {
+			errs = append(errs, put(t.objects.Power, k*domains+d, t.o.Power[k][d]))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// attach puts the programs where they belong. Those that only add to the
+// result may be missing.
+func (t *Tracker) attach() error {
+	on := func(p *ebpf.Program) error {
+		l, err := link.AttachTracing(link.TracingOptions{Program: p})
+		if err == nil {
+			t.links = append(t.links, l)
+		}
+		return err
+	}
+	o := &t.objects
+	if err := errors.Join(on(o.OnNewtask), t.beginAll(), on(o.OnSwitch)); err != nil {
+		return err
+	}
+	if err := t.iterate(o.Adopt, nil); err != nil {
+		return err
+	}
+	for what, p := range map[string]*ebpf.Program{
+		"interrupts": o.OnIrq, "softirqs": o.OnSoftirq, "interrupts' ends": o.OnIrqExit, "softirqs' ends": o.OnSoftirqExit,
+		"idle states": o.OnIdle, "frequencies": o.OnFrequency, "thermal trips": o.OnTrip,
+	} {
+		if err := on(p); err != nil {
+			t.refused = append(t.refused, refuse("account for "+what, err))
+		}
+	}
+	return t.startLooking()
+}
+
+// beginAll lets every CPU begin its first slice.
+func (t *Tracker) beginAll() error {
+	for _, p := range t.o.Places {
+		for _, c := range p.CPUs {
+			if err := t.runOn(t.objects.SettleCpu, c, nil); err != nil {
+				return fmt.Errorf("begin on CPU %d: %w", c, err)
+			}
+		}
+	}
+	return nil
+}
+
+// runOn runs a program once on a CPU.
+func (t *Tracker) runOn(p *ebpf.Program, cpu int, ctx any) error {
+	const onCPU = 1 // BPF_F_TEST_RUN_ON_CPU
+	_, err := p.Run(&ebpf.RunOptions{Context: ctx, Flags: onCPU, CPU: uint32(cpu)})
+	return err
+}
+
+// startLooking opens a clock on every place's leader that looks at its
+// counters. It ticks on whether the CPU is idle or not.
+func (t *Tracker) startLooking() error {
+	if t.o.Power == nil {
+		return nil
+	}
+	for _, cpu := range t.o.Leaders {
+		fd, err := unix.PerfEventOpen(&unix.PerfEventAttr{
+			Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK, Size: unix.PERF_ATTR_SIZE_VER5,
+			Sample: uint64(t.o.Look), Bits: unix.PerfBitDisabled,
+		}, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
+		if err != nil {
+			return fmt.Errorf("open a clock on CPU %d: %w", cpu, err)
+		}
+		t.ticks = append(t.ticks, fd)
+		if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_SET_BPF, t.objects.Tick.FD()); err != nil {
+			return fmt.Errorf("attach to the clock of CPU %d: %w", cpu, err)
+		}
+		if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_ENABLE, 0); err != nil {
+			return fmt.Errorf("start the clock of CPU %d: %w", cpu, err)
+		}
+	}
+	return nil
+}
+
+// Follow says whose energy is asked for: the process or group and all it
+// starts from here on, and what it has started already.
+func (t *Tracker) Follow(target Target) error {
+	err := errors.Join(t.objects.Root.Set(uint32(target.PID)), t.objects.RootCgroup.Set(target.Cgroup), t.objects.WholeMachine.Set(target.Machine))
+	if err == nil {
+		err = t.iterate(t.objects.Adopt, nil)
+	}
+	if err == nil {
+		// Who runs now may have become somebody else's.
+		err = t.beginAll()
+	}
+	return err
+}
+
+// Refused lists what is not accounted for beside what is.
+func (t *Tracker) Refused() []*energy.Refusal { return t.refused }
+
+// Method says what weighs.
+func (t *Tracker) Method() energy.Method {
+	if t.o.Cycles != nil {
+		return energy.ByCycles
+	}
+	return energy.ByTime
+}
+
+// InKernel reports whether intervals end in the kernel.
+func (t *Tracker) InKernel() bool { return t.o.Power != nil }
+
+// Interval ends an interval on every place. Joules are ignored where the
+// kernel reads the counters.
+func (t *Tracker) Interval(_ energy.Instant, joules [][energy.NumDomains]float64) error {
+	for k, p := range t.o.Places {
+		order := [6]uint64{uint64(k)}
+		cpu := p.CPUs[0]
+		if t.o.Power != nil {
+			order[1], cpu = 1, t.o.Leaders[k]
+		} else {
+			for d := range domains {
+				if j := joules[k][d]; j > 0 {
+					order[2+d] = uint64(math.Round(j / kernelTick))
+				}
+			}
+		}
+		if err := t.runOn(t.objects.EndInterval, cpu, &order); err != nil {
+			return fmt.Errorf("end an interval on package %d: %w", p.Socket, err)
+		}
+	}
+	return nil
+}
+
+// drain takes ended processes out of the ring before it is full.
+func (t *Tracker) drain() {
+	every := time.NewTicker(200 * time.Millisecond)
+	defer every.Stop()
+	for {
+		select {
+		case <-t.stop:
+			return
+		case <-every.C:
+			t.mu.Lock()
+			t.collect()
+			t.mu.Unlock()
+		}
+	}
+}
+
+// Close detaches and unloads everything. It is safe twice.
+func (t *Tracker) Close() error {
+	select {
+	case <-t.stop:
+		return nil
+	default:
+		close(t.stop)
+	}
+	t.drained.Wait()
+	for _, fd := range t.ticks {
+		unix.Close(fd)
+	}
+	for _, l := range t.links {
+		l.Close()
+	}
+	if t.ended != nil {
+		t.ended.Close()
+	}
+	t.objects.Close()
+	runtime.KeepAlive(t.o)
+	return nil
+}

@@ -1,0 +1,263 @@
+package bpfprog
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/ringbuf"
+
+	"github.com/energyprobe/energyprobe/internal/energy"
+)
+
+const (
+	accountSize = uint32(unsafe.Sizeof(usageAccount{}))
+	lineSize    = int(unsafe.Sizeof(usageLine{}))
+)
+
+// maxEnded is how many processes that have ended keep a line of their own.
+const maxEnded = 8192
+
+// Usage reads the account as of the last interval. Threads are those alive.
+func (t *Tracker) Usage(threads bool) (energy.Usage, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	u := energy.Usage{At: energy.Now()}
+	var err error
+	if u.Packages, err = t.packages(); err != nil {
+		return u, err
+	}
+	t.collect()
+	alive := map[key]*energy.Process{}
+	err = t.iterate(t.objects.Dump, func(l *usageLine, accounts []usageAccount) {
+		t.addLine(alive, l, accounts, &u, threads)
+	})
+	if err != nil {
+		return u, err
+	}
+	for _, all := range []map[key]*energy.Process{t.procs, alive} {
+		for _, p := range all {
+			u.Processes = append(u.Processes, *p)
+		}
+	}
+	slices.SortFunc(u.Processes, func(a, b energy.Process) int { return a.PID - b.PID })
+	var lost uint64
+	if err := t.objects.LostProcesses.Get(&lost); err != nil {
+		return u, err
+	}
+	u.Lost = t.dropped + lost
+	return u, nil
+}
+
+// Totals reads what the packages' parties have, without any process: little
+// enough for every sample.
+func (t *Tracker) Totals() (energy.Usage, error) {
+	packages, err := t.packages()
+	return energy.Usage{At: energy.Now(), Packages: packages}, err
+}
+
+// Forget drops the processes that have ended so far.
+func (t *Tracker) Forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.collect()
+	clear(t.procs)
+	t.dropped = 0
+}
+
+// packages reads the accounts of every place.
+func (t *Tracker) packages() ([]energy.PackageUsage, error) {
+	out := make([]energy.PackageUsage, len(t.o.Places))
+	for k, place := range t.o.Places {
+		var p usagePlace
+		if err := t.objects.Places.Lookup(uint32(k), &p); err != nil {
+			return nil, fmt.Errorf("read the account of package %d: %w", place.Socket, err)
+		}
+		o := &out[k]
+		o.Socket, o.Die, o.CPUs = place.Socket, place.Die, len(place.CPUs)
+		o.Seconds = float64(p.Ns) * 1e-9
+		for q := range o.Parties {
+			o.Parties[q] = t.account(k, usageAccount{S: p.Parties[q]})
+		}
+		o.Nobody = t.account(k, usageAccount{S: p.Parties[energy.Parties]})
+		for b, bin := range p.Bins {
+			o.Loads[b] = energy.LoadBin{Seconds: float64(bin.Ns) * 1e-9, Busy: float64(bin.BusyNs) * 1e-9}
+			for d := range domains {
+				o.Loads[b].Joules[d] = float64(bin.Energy[d]) * t.tick(k, d)
+			}
+		}
+		for _, c := range place.CPUs {
+			var cpu usageCpu
+			if err := t.objects.Cpus.Lookup(uint32(c), &cpu); err != nil {
+				return nil, fmt.Errorf("read the account of CPU %d: %w", c, err)
+			}
+			for q := range o.Parties {
+				o.Parties[q].CPU += time.Duration(cpu.PartyNs[q])
+				o.Parties[q].Cycles += cpu.PartyCycles[q]
+				o.Parties[q].Instructions += cpu.PartyInstructions[q]
+			}
+		}
+	}
+	return out, nil
+}
+
+// tick returns the joules of a count of domain d on place k.
+func (t *Tracker) tick(k, d int) float64 {
+	if t.o.Power == nil {
+		return kernelTick
+	}
+	return t.o.Ticks[k][d]
+}
+
+// account translates an account of place k.
+func (t *Tracker) account(k int, a usageAccount) energy.Account {
+	out := energy.Account{
+		CPU: time.Duration(a.CpuNs), Cycles: a.Cycles, Instructions: a.Instructions,
+		Weight: float64(a.S.Weight), Seconds: float64(a.S.Ns) * 1e-9 / fraction,
+	}
+	for d := range domains {
+		out.Joules[d] = float64(a.S.Energy[d]) * t.tick(k, d) / fraction
+	}
+	return out
+}
+
+// addLine adds what one thread has to its process. A leader's line brings the
+// accounts of threads that have ended behind its own.
+func (t *Tracker) addLine(alive map[key]*energy.Process, l *usageLine, accounts []usageAccount, u *energy.Usage, threads bool) {
+	id := key{pid: l.Tgid}
+	p := alive[id]
+	if p == nil {
+		p = &energy.Process{PID: int(l.Tgid), Accounts: make([]energy.Account, len(t.o.Places))}
+		alive[id] = p
+	}
+	if l.Pid == l.Tgid {
+		describe(p, l)
+	}
+	var own []energy.Account
+	for k := range t.o.Places {
+		a := t.account(k, accounts[k])
+		p.Accounts[k].Add(a)
+		if len(accounts) > len(t.o.Places) {
+			p.Accounts[k].Add(t.account(k, accounts[len(t.o.Places)+k]))
+		}
+		own = append(own, a)
+	}
+	if threads {
+		u.Threads = append(u.Threads, energy.Thread{TID: int(l.Pid), PID: int(l.Tgid), Comm: comm(l), Accounts: own})
+	}
+}
+
+// describe copies what says who a process is.
+func describe(p *energy.Process, l *usageLine) {
+	p.PID, p.PPID, p.Start = int(l.Tgid), int(l.Ppid), energy.Instant(l.Start)
+	p.Comm, p.Party, p.Cgroup, p.Threads = comm(l), energy.Party(l.Party), l.Cgroup, int(l.Threads)
+}
+
+func comm(l *usageLine) string {
+	b := unsafe.Slice((*byte)(unsafe.Pointer(&l.Comm[0])), len(l.Comm))
+	name, _, _ := bytes.Cut(b, []byte{0})
+	return string(name)
+}
+
+// collect takes what has ended out of the ring. The caller holds t.mu.
+func (t *Tracker) collect() {
+	if t.ended == nil {
+		r, err := ringbuf.NewReader(t.objects.Ended)
+		if err != nil {
+			return // counted as lost once the ring is full
+		}
+		t.ended = r
+	}
+	if t.ended.Flush() != nil {
+		return
+	}
+	for {
+		if err := t.ended.ReadInto(&t.buf); err != nil {
+			return // flushed: that was all
+		}
+		l, accounts, ok := parseLine(t.buf.RawSample, len(t.o.Places))
+		if !ok {
+			continue
+		}
+		p := &energy.Process{Ended: true}
+		describe(p, l)
+		for k := range accounts {
+			p.Accounts = append(p.Accounts, t.account(k, accounts[k]))
+		}
+		t.procs[key{l.Tgid, l.Start}] = p
+		if len(t.procs) > maxEnded {
+			t.thin()
+		}
+	}
+}
+
+// thin keeps the half of the ended processes that ran longest.
+func (t *Tracker) thin() {
+	cpu := func(p *energy.Process) (d time.Duration) {
+		for _, a := range p.Accounts {
+			d += a.CPU
+		}
+		return d
+	}
+	var all []time.Duration
+	for _, p := range t.procs {
+		all = append(all, cpu(p))
+	}
+	slices.Sort(all)
+	for id, p := range t.procs {
+		if cpu(p) <= all[len(all)/2] {
+			delete(t.procs, id)
+			t.dropped++
+		}
+	}
+}
+
+// parseLine takes a line of n accounts apart. What it returns points into b.
+func parseLine(b []byte, n int) (*usageLine, []usageAccount, bool) {
+	if len(b) < lineSize+n*int(accountSize) {
+		return nil, nil, false
+	}
+	l := (*usageLine)(unsafe.Pointer(&b[0]))
+	return l, unsafe.Slice((*usageAccount)(unsafe.Pointer(&b[lineSize])), n), true
+}
+
+// iterate runs a program on every task and hands over the lines it writes.
+func (t *Tracker) iterate(p *ebpf.Program, each func(*usageLine, []usageAccount)) error {
+	it, err := link.AttachIter(link.IterOptions{Program: p})
+	if err != nil {
+		return fmt.Errorf("walk the tasks: %w", err)
+	}
+	defer it.Close()
+	r, err := it.Open()
+	if err != nil {
+		return fmt.Errorf("walk the tasks: %w", err)
+	}
+	defer r.Close()
+	n := 2 * len(t.o.Places)
+	size := lineSize + n*int(accountSize)
+	buf := make([]byte, 0, 256*size)
+	for {
+		k, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+k]
+		whole := len(buf) / size * size
+		for b := buf[:whole]; len(b) > 0; b = b[size:] {
+			if l, accounts, ok := parseLine(b, n); ok && each != nil {
+				each(l, accounts)
+			}
+		}
+		buf = append(buf[:0], buf[whole:]...)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("walk the tasks: %w", err)
+		}
+	}
+}
+
