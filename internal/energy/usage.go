@@ -94,6 +94,9 @@ type PackageUsage struct {
 	Nobody      Account // intervals in which nobody ran: Joules and Seconds only
 	Loads       [LoadBins]LoadBin
 	Seconds     float64 // covered by intervals, of all of the above
+	// Unknown is the part of Seconds in which a domain's joules were not known
+	// and so are in no account.
+	Unknown [NumDomains]float64
 }
 
 // Process is what one process did, on all packages.

@@ -1,0 +1,74 @@
+package attribute
+
+import "github.com/energyprobe/energyprobe/internal/energy"
+
+// Delta returns what happened from one view of a tracker to a later one of the
+// same tracker. A process is known by PID and start, a thread by its number
+// and its process; those that did nothing in between are left out. From may
+// be the zero Usage: the tracker's start. Neither is modified.
+func Delta(from, to energy.Usage) energy.Usage {
+	d := energy.Usage{At: to.At, Lost: to.Lost - min(from.Lost, to.Lost)}
+	d.Packages = append(d.Packages, to.Packages...)
+	for k := range min(len(from.Packages), len(d.Packages)) {
+		subPackage(&d.Packages[k], &from.Packages[k])
+	}
+	type identity struct {
+		pid   int
+		start energy.Instant
+	}
+	processes := make(map[identity][]energy.Account, len(from.Processes))
+	for _, p := range from.Processes {
+		processes[identity{p.PID, p.Start}] = p.Accounts
+	}
+	for _, p := range to.Processes {
+		var some bool
+		if p.Accounts, some = subAccounts(p.Accounts, processes[identity{p.PID, p.Start}]); some {
+			d.Processes = append(d.Processes, p)
+		}
+	}
+	type thread struct{ tid, pid int }
+	threads := make(map[thread][]energy.Account, len(from.Threads))
+	for _, t := range from.Threads {
+		threads[thread{t.TID, t.PID}] = t.Accounts
+	}
+	for _, t := range to.Threads {
+		var some bool
+		if t.Accounts, some = subAccounts(t.Accounts, threads[thread{t.TID, t.PID}]); some {
+			d.Threads = append(d.Threads, t)
+		}
+	}
+	return d
+}
+
+// subAccounts returns to less from and whether anything is left.
+func subAccounts(to, from []energy.Account) (d []energy.Account, some bool) {
+	d = append(d, to...)
+	for k := range d {
+		// A thread's number may be given out again: less than before is another.
+		if k < len(from) && d[k].CPU >= from[k].CPU {
+			d[k].Sub(from[k])
+		}
+		a := &d[k]
+		some = some || a.CPU > 0 || a.Weight > 0 || a.Joules != [energy.NumDomains]float64{}
+	}
+	return d, some
+}
+
+func subPackage(p, from *energy.PackageUsage) {
+	for who := range p.Parties {
+		p.Parties[who].Sub(from.Parties[who])
+	}
+	p.Nobody.Sub(from.Nobody)
+	p.Seconds -= from.Seconds
+	for i := range p.Loads {
+		b, f := &p.Loads[i], &from.Loads[i]
+		b.Seconds -= f.Seconds
+		b.Busy -= f.Busy
+		for d := range b.Joules {
+			b.Joules[d] -= f.Joules[d]
+		}
+	}
+	for d := range p.Unknown {
+		p.Unknown[d] -= from.Unknown[d]
+	}
+}
