@@ -43,10 +43,13 @@ type Options struct {
 	// Cycles and Instructions are perf events by CPU, -1 for none; nil where
 	// no PMU counts them, and time weighs instead.
 	Cycles, Instructions []int
-	// Power are perf events by place and domain, -1 for none, that count in
-	// units of Ticks joules on the place's CPU Leaders. With nil the joules
-	// are those given to Interval.
-	Power   [][energy.NumDomains]int
+}
+
+// Power is how the kernel reads the places' counters.
+type Power struct {
+	// Events are perf events by place and domain, -1 for none, that count in
+	// units of Ticks joules on the place's CPU of Leaders.
+	Events  [][energy.NumDomains]int
 	Ticks   [][energy.NumDomains]float64
 	Leaders []int
 	// Look is the time between two looks at the counters, by default 1 ms.
@@ -63,6 +66,7 @@ type Target struct {
 // Tracker is the kernel's account of all that runs.
 type Tracker struct {
 	o       Options
+	power   *Power // nil: joules are given to Interval
 	objects usageObjects
 	links   []link.Link
 	ticks   []int
@@ -96,9 +100,6 @@ func Open(o Options) (*Tracker, error) {
 	}
 	if t.o.Tool == 0 {
 		t.o.Tool = os.Getpid()
-	}
-	if t.o.Look == 0 {
-		t.o.Look = time.Millisecond
 	}
 	if err := t.load(); err != nil {
 		return nil, errors.Join(refuse("load the eBPF programs", err), t.Close())
@@ -170,22 +171,18 @@ func (t *Tracker) prepare() error {
 			return err
 		}
 	}
-	put := func(m *ebpf.Map, i int, fd int) error {
-		if fd < 0 {
-			return nil
-		}
-		return m.Put(uint32(i), uint32(fd))
-	}
 	var errs []error
 	for i := range t.o.Cycles {
 		errs = append(errs, put(t.objects.Cycles, i, t.o.Cycles[i]), put(t.objects.Instructions, i, t.o.Instructions[i]))
 	}
-	for k := range t.o.Power {
-		for d := range domains {
-			errs = append(errs, put(t.objects.Power, k*domains+d, t.o.Power[k][d]))
-		}
-	}
 	return errors.Join(errs...)
+}
+
+func put(m *ebpf.Map, i int, fd int) error {
+	if fd < 0 {
+		return nil
+	}
+	return m.Put(uint32(i), uint32(fd))
 }
 
 // attach puts the programs where they belong. Those that only add to the
@@ -213,7 +210,7 @@ func (t *Tracker) attach() error {
 			t.refused = append(t.refused, refuse("account for "+what, err))
 		}
 	}
-	return t.startLooking()
+	return nil
 }
 
 // beginAll lets every CPU begin its first slice.
@@ -235,27 +232,43 @@ func (t *Tracker) runOn(p *ebpf.Program, cpu int, ctx any) error {
 	return err
 }
 
-// startLooking opens a clock on every place's leader that looks at its
-// counters. It ticks on whether the CPU is idle or not.
-func (t *Tracker) startLooking() error {
-	if t.o.Power == nil {
-		return nil
+// Watch lets the kernel read the counters, and end an interval on every place
+// whose counters it sees moved. A clock on the place's leader looks at them; it
+// ticks on whether the CPU is idle or not.
+func (t *Tracker) Watch(p Power) error {
+	if p.Look == 0 {
+		p.Look = time.Millisecond
 	}
-	for _, cpu := range t.o.Leaders {
-		fd, err := unix.PerfEventOpen(&unix.PerfEventAttr{
-			Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK, Size: unix.PERF_ATTR_SIZE_VER5,
-			Sample: uint64(t.o.Look), Bits: unix.PerfBitDisabled,
-		}, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
-		if err != nil {
-			return fmt.Errorf("open a clock on CPU %d: %w", cpu, err)
+	for k := range p.Events {
+		for d := range domains {
+			if err := put(t.objects.Power, k*domains+d, p.Events[k][d]); err != nil {
+				return refuse("read the counters in the kernel", err)
+			}
 		}
-		t.ticks = append(t.ticks, fd)
-		if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_SET_BPF, t.objects.Tick.FD()); err != nil {
-			return fmt.Errorf("attach to the clock of CPU %d: %w", cpu, err)
+	}
+	t.power = &p
+	for _, cpu := range p.Leaders {
+		if err := t.look(cpu, p.Look); err != nil {
+			return refuse("look at the counters in the kernel", err)
 		}
-		if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_ENABLE, 0); err != nil {
-			return fmt.Errorf("start the clock of CPU %d: %w", cpu, err)
-		}
+	}
+	return nil
+}
+
+func (t *Tracker) look(cpu int, every time.Duration) error {
+	fd, err := unix.PerfEventOpen(&unix.PerfEventAttr{
+		Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK, Size: unix.PERF_ATTR_SIZE_VER5,
+		Sample: uint64(every), Bits: unix.PerfBitDisabled,
+	}, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("open a clock on CPU %d: %w", cpu, err)
+	}
+	t.ticks = append(t.ticks, fd)
+	if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_SET_BPF, t.objects.Tick.FD()); err != nil {
+		return fmt.Errorf("attach to the clock of CPU %d: %w", cpu, err)
+	}
+	if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_ENABLE, 0); err != nil {
+		return fmt.Errorf("start the clock of CPU %d: %w", cpu, err)
 	}
 	return nil
 }
@@ -286,7 +299,7 @@ func (t *Tracker) Method() energy.Method {
 }
 
 // InKernel reports whether intervals end in the kernel.
-func (t *Tracker) InKernel() bool { return t.o.Power != nil }
+func (t *Tracker) InKernel() bool { return t.power != nil }
 
 // Interval ends an interval on every place. Joules are ignored where the
 // kernel reads the counters.
@@ -294,8 +307,8 @@ func (t *Tracker) Interval(_ energy.Instant, joules [][energy.NumDomains]float64
 	for k, p := range t.o.Places {
 		order := [6]uint64{uint64(k)}
 		cpu := p.CPUs[0]
-		if t.o.Power != nil {
-			order[1], cpu = 1, t.o.Leaders[k]
+		if t.power != nil {
+			order[1], cpu = 1, t.power.Leaders[k]
 		} else {
 			for d := range domains {
 				if j := joules[k][d]; j > 0 {

@@ -109,10 +109,10 @@ func (t *Tracker) packages() ([]energy.PackageUsage, error) {
 
 // tick returns the joules of a count of domain d on place k.
 func (t *Tracker) tick(k, d int) float64 {
-	if t.o.Power == nil {
+	if t.power == nil {
 		return kernelTick
 	}
-	return t.o.Ticks[k][d]
+	return t.power.Ticks[k][d]
 }
 
 // account translates an account of place k.

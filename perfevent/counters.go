@@ -26,6 +26,10 @@ type Target struct {
 	Cgroup string
 	// CPUs to count on, whatever runs there (with Cgroup: only that group).
 	CPUs []int
+
+	// WithoutCycles leaves cycles and instructions to somebody else, who counts
+	// them already: see Provide.
+	WithoutCycles bool
 }
 
 // event is one counter of a group.
@@ -58,6 +62,8 @@ func eventGroups() [][]event {
 type Counters struct {
 	groups   []*group
 	refused  map[string]*energy.Refusal // by metric
+	provided map[string]float64
+	by       string // who provided them
 	userOnly bool
 	hybrid   bool
 }
@@ -83,6 +89,9 @@ func OpenCounters(root string, t Target) *Counters {
 	pmus := corePMUs(root)
 	c.hybrid = len(pmus) > 1
 	for _, events := range eventGroups() {
+		if t.WithoutCycles && events[0].metric == "cpu.cycles" {
+			continue
+		}
 		for _, pmuType := range pmus {
 			for _, pid := range pids {
 				for _, cpu := range cpus {
@@ -100,6 +109,11 @@ func OpenCounters(root string, t Target) *Counters {
 		}
 	}
 	return c
+}
+
+// Provide gives the values of metrics that were left to source.
+func (c *Counters) Provide(source string, values map[string]float64) {
+	c.by, c.provided = source, values
 }
 
 // resolve returns what perf_event_open wants to know of the target.

@@ -19,6 +19,11 @@ func (c *Counters) Metrics() []energy.Metric {
 	var out []energy.Metric
 	for _, events := range eventGroups() {
 		for _, e := range events {
+			if v, ok := c.provided[e.metric]; ok {
+				values[e.metric] = v
+				out = append(out, energy.KnownMetric(e.metric, v, c.by))
+				continue
+			}
 			v, reason := c.value(e.metric, counts[e.metric], errs[e.metric])
 			if e.metric == "cpu.task_clock" {
 				v /= 1e9

@@ -36,6 +36,7 @@ type Power struct {
 
 // powerGroup is the events of one CPU: zones first to first+len(fds)-1.
 type powerGroup struct {
+	cpu    int
 	fds    []int
 	pin    int // a dummy event that keeps reads on the CPU, see pinReads; 0 for none
 	values int // events in the group, the dummy included
@@ -131,7 +132,7 @@ func onePerUnit(cpus []int, topo *topology.Topology) []int {
 // openCPU opens the PMU's events on one CPU as a group. An event that is
 // refused leaves the others.
 func (p *Power) openCPU(pmu *pmu, cpu int, topo *topology.Topology) {
-	g := powerGroup{first: len(p.zones)}
+	g := powerGroup{cpu: cpu, first: len(p.zones)}
 	pkg := -1
 	for _, e := range packageFirst(pmu.events) {
 		domain, known := powerDomains[e.name]
@@ -281,6 +282,17 @@ func (p *Power) FDs() []int {
 		fds = append(fds, g.fds...)
 	}
 	return fds
+}
+
+// CPUs returns the CPU that each zone's event counts on, in their order.
+func (p *Power) CPUs() []int {
+	var cpus []int
+	for _, g := range p.groups {
+		for range g.fds {
+			cpus = append(cpus, g.cpu)
+		}
+	}
+	return cpus
 }
 
 // Read reads every package with one system call each.

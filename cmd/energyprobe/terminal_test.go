@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -167,6 +168,11 @@ func TestInterruptEndsTheWindow(t *testing.T) {
 
 // A terminal that goes away is SIGHUP for the command, and the end.
 func TestHangUp(t *testing.T) {
+	// Under nohup the signal is ignored, and would be by the program too: what
+	// is caught here is back at its default there.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, unix.SIGHUP)
+	defer signal.Stop(caught)
 	done := filepath.Join(t.TempDir(), "hup")
 	term, cmd := startOnTerminal(t, "run", "-q", "-o", "/dev/null", "--", "sh", "-c",
 		"trap 'echo hup >"+done+"; exit 9' HUP; echo ready; while :; do sleep 0.05; done")
