@@ -1,6 +1,8 @@
 package host
 
 import (
+	"github.com/energyprobe/energyprobe/internal/procfile"
+
 	"errors"
 	"os"
 	"path/filepath"
@@ -27,7 +29,7 @@ func TestAttach(t *testing.T) {
 			return false
 		}
 		child = kids[0]
-		ns, err := cpuClock(child)
+		ns, err := procfile.CPUClock(child)
 		return err == nil && ns > 140e6
 	})
 	before := cpu(t, pid) + cpu(t, child)
@@ -41,8 +43,8 @@ func TestAttach(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		st, err := parseProcStat(b)
-		return err == nil && st.zombie()
+		st, err := procfile.ParseStat(b)
+		return err == nil && st.Zombie()
 	})
 	got := byName(t, s.Stop(0))
 	if _, err := syscall.Wait4(pid, nil, 0, nil); err != nil {
@@ -65,7 +67,7 @@ func TestAttach(t *testing.T) {
 
 func cpu(t *testing.T, pid int) time.Duration {
 	t.Helper()
-	ns, err := cpuClock(pid)
+	ns, err := procfile.CPUClock(pid)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"github.com/energyprobe/energyprobe/internal/procfile"
+
 	"bytes"
 	"errors"
 	"io/fs"
@@ -22,7 +24,7 @@ type cgroup struct {
 	missing *energy.Refusal
 	disks   map[string]bool
 
-	current, pids keptFile
+	current, pids procfile.File
 	memory, tasks gauge
 	memBad        string
 	pidsBad       string
@@ -50,7 +52,7 @@ func newCgroup(root, name string) *cgroup {
 	rel := relative(root, base, name)
 	mounts := []string{base, base + "/unified"}
 	for _, sub := range list(base, "") {
-		if path.Base(sub) != "unified" && exists(sub+"/tasks") {
+		if path.Base(sub) != "unified" && procfile.Exists(sub+"/tasks") {
 			mounts = append(mounts, sub)
 		}
 	}
@@ -115,38 +117,38 @@ func (c *cgroup) start(buf *[]byte, disks map[string]bool) error {
 }
 
 // first opens the first of some files that the group has.
-func (c *cgroup) first(names ...string) (keptFile, string) {
+func (c *cgroup) first(names ...string) (procfile.File, string) {
 	bad := ""
 	for _, name := range names {
 		for _, dir := range c.dirs {
-			f := keep(dir + "/" + name)
-			if f.err == nil {
+			f := procfile.Keep(dir + "/" + name)
+			if f.Err == nil {
 				return f, ""
 			}
-			if f.err != syscall.ENOENT {
-				bad = why(f.path, f.err)
+			if f.Err != syscall.ENOENT {
+				bad = procfile.Why(f.Path, f.Err)
 			}
 		}
 	}
 	if bad == "" {
 		bad = "the group has no " + strings.Join(names, " and no ")
 	}
-	return keptFile{fd: -1, err: syscall.ENOENT}, bad
+	return procfile.File{Err: syscall.ENOENT}, bad
 }
 
 func (c *cgroup) sample(buf *[]byte, now energy.Instant) {
 	if c.missing != nil {
 		return
 	}
-	if v, err := c.current.number(buf); err == nil {
+	if v, err := c.current.Number(buf); err == nil {
 		c.memory.add(now, float64(v))
-	} else if c.current.err == nil {
-		c.memBad = c.current.path + " could not be read: the group may be gone"
+	} else if c.current.Err == nil {
+		c.memBad = c.current.Path + " could not be read: the group may be gone"
 	}
-	if n, err := c.pids.number(buf); err == nil {
+	if n, err := c.pids.Number(buf); err == nil {
 		c.tasks.add(now, float64(n))
-	} else if c.pids.err == nil {
-		c.pidsBad = c.pids.path + " could not be read: the group may be gone"
+	} else if c.pids.Err == nil {
+		c.pidsBad = c.pids.Path + " could not be read: the group may be gone"
 	}
 }
 
@@ -156,15 +158,15 @@ func (c *cgroup) pick(buf *[]byte, from ...cgroupFile) scaled {
 	for _, f := range from {
 		for _, dir := range c.dirs {
 			p := dir + "/" + f.name
-			b, err := slurp(p, buf)
+			b, err := procfile.Slurp(p, buf)
 			if err == nil {
 				var v uint64
 				if v, err = f.parse(b); err == nil {
 					return scaled{counter{v: v}, f.unit, f.name}
 				}
 			}
-			if bad == "" && err != syscall.ENOENT && err != errNoLine {
-				bad = why(p, err)
+			if bad == "" && err != syscall.ENOENT && err != procfile.ErrNoLine {
+				bad = procfile.Why(p, err)
 			}
 		}
 	}
@@ -186,26 +188,26 @@ type cgroupFile struct {
 }
 
 func keyed(key string) func([]byte) (uint64, error) {
-	return func(b []byte) (uint64, error) { return keyedNumber(b, key) }
+	return func(b []byte) (uint64, error) { return procfile.KeyedNumber(b, key) }
 }
 
 func (c *cgroup) counters(buf *[]byte) cgroupCounters {
 	return cgroupCounters{
 		time: c.pick(buf, cgroupFile{"cpu.stat", keyed("usage_usec "), 1e-6},
-			cgroupFile{"cpuacct.usage", parseNumber, 1e-9}),
+			cgroupFile{"cpuacct.usage", procfile.ParseNumber, 1e-9}),
 		user: c.pick(buf, cgroupFile{"cpu.stat", keyed("user_usec "), 1e-6},
-			cgroupFile{"cpuacct.usage_user", parseNumber, 1e-9},
+			cgroupFile{"cpuacct.usage_user", procfile.ParseNumber, 1e-9},
 			cgroupFile{"cpuacct.stat", keyed("user "), tickSeconds}),
 		system: c.pick(buf, cgroupFile{"cpu.stat", keyed("system_usec "), 1e-6},
-			cgroupFile{"cpuacct.usage_sys", parseNumber, 1e-9},
+			cgroupFile{"cpuacct.usage_sys", procfile.ParseNumber, 1e-9},
 			cgroupFile{"cpuacct.stat", keyed("system "), tickSeconds}),
 		throttled: c.pick(buf, cgroupFile{"cpu.stat", keyed("throttled_usec "), 1e-6},
 			cgroupFile{"cpu.stat", keyed("throttled_time "), 1e-9}),
 		periods: c.pick(buf, cgroupFile{"cpu.stat", keyed("nr_throttled "), 1}),
 		read:    c.pick(buf, c.ioFiles("rbytes=", "Read")...),
 		written: c.pick(buf, c.ioFiles("wbytes=", "Write")...),
-		peak: c.pick(buf, cgroupFile{"memory.peak", parseNumber, 1},
-			cgroupFile{"memory.max_usage_in_bytes", parseNumber, 1}),
+		peak: c.pick(buf, cgroupFile{"memory.peak", procfile.ParseNumber, 1},
+			cgroupFile{"memory.max_usage_in_bytes", procfile.ParseNumber, 1}),
 	}
 }
 
@@ -229,23 +231,23 @@ func (c *cgroup) ioFiles(v2, v1 string) []cgroupFile {
 func parseIOStat(b []byte, key string, disks map[string]bool) (sum uint64, err error) {
 	for len(b) > 0 {
 		var line []byte
-		line, b = nextLine(b)
-		device, rest := nextField(line)
+		line, b = procfile.Line(b)
+		device, rest := procfile.Word(line)
 		if !disks[string(device)] {
 			continue
 		}
 		for {
 			var word []byte
-			if word, rest = nextField(rest); len(word) == 0 {
+			if word, rest = procfile.Word(rest); len(word) == 0 {
 				break
 			}
 			value, ok := bytes.CutPrefix(word, []byte(key))
 			if !ok {
 				continue
 			}
-			v, err := parseNumber(value)
+			v, err := procfile.ParseNumber(value)
 			if err != nil || sum+v < sum {
-				return 0, errMalformed
+				return 0, procfile.ErrMalformed
 			}
 			sum += v
 		}
@@ -258,15 +260,15 @@ func parseIOStat(b []byte, key string, disks map[string]bool) (sum uint64, err e
 func parseBlkio(b []byte, op string, disks map[string]bool) (sum uint64, err error) {
 	for len(b) > 0 {
 		var line []byte
-		line, b = nextLine(b)
-		device, rest := nextField(line)
-		word, rest := nextField(rest)
+		line, b = procfile.Line(b)
+		device, rest := procfile.Word(line)
+		word, rest := procfile.Word(rest)
 		if string(word) != op || !disks[string(device)] {
 			continue
 		}
-		v, err := parseNumber(rest)
+		v, err := procfile.ParseNumber(rest)
 		if err != nil || sum+v < sum {
-			return 0, errMalformed
+			return 0, procfile.ErrMalformed
 		}
 		sum += v
 	}
@@ -307,8 +309,8 @@ func (c *cgroup) stop(buf *[]byte, now energy.Instant, r *results) {
 		r.delta(m.name, m.before.source, m.before.counter, m.after.counter, m.before.unit)
 	}
 	c.reportGauges(a, b, r)
-	c.current.close()
-	c.pids.close()
+	c.current.Close()
+	c.pids.Close()
 }
 
 func (c *cgroup) reportGauges(a, b cgroupCounters, r *results) {
@@ -316,7 +318,7 @@ func (c *cgroup) reportGauges(a, b cgroupCounters, r *results) {
 		r.unknown("cgroup.memory.mean", "memory", c.memBad)
 		r.unknown("cgroup.memory.peak", "memory", c.memBad)
 	} else {
-		src := path.Base(c.current.path)
+		src := path.Base(c.current.Path)
 		r.known("cgroup.memory.mean", c.memory.mean(), src)
 		// The kernel's mark is of the group's whole life: it speaks of this
 		// window only when it rose in it.
@@ -329,6 +331,6 @@ func (c *cgroup) reportGauges(a, b cgroupCounters, r *results) {
 	if c.tasks.n == 0 {
 		r.unknown("cgroup.processes.peak", "pids", c.pidsBad)
 	} else {
-		r.known("cgroup.processes.peak", c.tasks.max, path.Base(c.pids.path))
+		r.known("cgroup.processes.peak", c.tasks.max, path.Base(c.pids.Path))
 	}
 }

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"github.com/energyprobe/energyprobe/internal/procfile"
+
 	"fmt"
 	"slices"
 	"strings"
@@ -89,13 +91,13 @@ func leftOut(source string, names []string, reason string) string {
 // devices, bridges and tunnels have none, and would count the same bytes
 // again. Names that start with one of skip are not looked at.
 func withHardware(dir string, skip ...string) (map[string]bool, error) {
-	names, err := entries(dir)
+	names, err := procfile.Entries(dir)
 	if err != nil {
 		return nil, err
 	}
 	set := map[string]bool{}
 	for _, name := range names {
-		if !prefixed(name, skip) && exists(dir+"/"+name+"/device") {
+		if !prefixed(name, skip) && procfile.Exists(dir+"/"+name+"/device") {
 			set[name] = true
 		}
 	}

@@ -1,5 +1,7 @@
 package host
 
+import "github.com/energyprobe/energyprobe/internal/procfile"
+
 // disks reads /proc/diskstats. prometheus/procfs has a parser for it that
 // scans each line with fmt: 8 us a line, and servers have hundreds.
 type disks struct {
@@ -27,7 +29,7 @@ func (d *disks) start(root string) {
 	set, err := withHardware(d.root+"/sys/block", virtualDisks...)
 	switch {
 	case err != nil:
-		d.bad = why(d.root+"/sys/block", err)
+		d.bad = procfile.Why(d.root+"/sys/block", err)
 	case len(set) == 0:
 		d.bad = "no block device with hardware behind it in " + d.root + "/sys/block"
 	default:
@@ -37,16 +39,16 @@ func (d *disks) start(root string) {
 
 func (d *disks) read(buf *[]byte) deviceCounters {
 	path := d.root + "/proc/diskstats"
-	b, err := slurp(path, buf)
+	b, err := procfile.Slurp(path, buf)
 	if err != nil {
-		return deviceCounters{bad: why(path, err)}
+		return deviceCounters{bad: procfile.Why(path, err)}
 	}
 	if d.bad != "" {
 		return deviceCounters{bad: d.bad}
 	}
 	by, numbers, err := parseDiskstats(b, d.physical)
 	if err != nil {
-		return deviceCounters{bad: why(path, err)}
+		return deviceCounters{bad: procfile.Why(path, err)}
 	}
 	if len(by) == 0 {
 		return deviceCounters{bad: path + " lists none of the disks in /sys/block"}
@@ -67,18 +69,18 @@ func parseDiskstats(b []byte, wanted map[string]bool) (by map[string][deviceColu
 	by = map[string][deviceColumns]uint64{}
 	for len(b) > 0 {
 		var line []byte
-		line, b = nextLine(b)
-		major, rest := nextField(line)
-		minor, rest := nextField(rest)
-		name, rest := nextField(rest)
+		line, b = procfile.Line(b)
+		major, rest := procfile.Word(line)
+		minor, rest := procfile.Word(rest)
+		name, rest := procfile.Word(rest)
 		if !wanted[string(name)] || len(name) == 0 {
 			continue
 		}
 		var v [10]uint64 // reads, merged, sectors, ms; the same for writes; in flight, ms busy
 		for i := range v {
 			var ok bool
-			if v[i], rest, ok = uintField(rest); !ok {
-				return nil, nil, errMalformed
+			if v[i], rest, ok = procfile.Uint(rest); !ok {
+				return nil, nil, procfile.ErrMalformed
 			}
 		}
 		by[string(name)] = [deviceColumns]uint64{diskReads: v[0], diskRead: v[2], diskWrites: v[4], diskWritten: v[6], diskBusy: v[9]}

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"github.com/energyprobe/energyprobe/internal/procfile"
+
 	"bytes"
 	"time"
 
@@ -22,7 +24,7 @@ type frequency struct {
 
 // policy is a set of CPUs that share a clock.
 type policy struct {
-	file keptFile
+	file procfile.File
 	cpus int
 }
 
@@ -33,13 +35,13 @@ const cpuinfoEvery = 10 * time.Second
 func (f *frequency) start(root string, buf *[]byte) {
 	for _, dir := range list(root+"/sys/devices/system/cpu/cpufreq", "policy") {
 		cur := dir + "/scaling_cur_freq"
-		b, err := slurp(dir+"/affected_cpus", buf)
+		b, err := procfile.Slurp(dir+"/affected_cpus", buf)
 		cpus := len(bytes.Fields(b))
 		if err != nil || cpus == 0 {
 			continue // no CPU of the policy is online
 		}
-		if file := keep(cur); file.err != nil {
-			f.bad = why(cur, file.err)
+		if file := procfile.Keep(cur); file.Err != nil {
+			f.bad = procfile.Why(cur, file.Err)
 		} else {
 			f.policies = append(f.policies, policy{file, cpus})
 		}
@@ -56,12 +58,12 @@ func (f *frequency) start(root string, buf *[]byte) {
 func (f *frequency) startCPUInfo(root string, buf *[]byte) {
 	f.source = "/proc/cpuinfo"
 	path := root + "/proc/cpuinfo"
-	file := keep(path)
-	defer file.close()
-	b, err := file.read(buf) // the first CPUs are enough
+	file := procfile.Keep(path)
+	defer file.Close()
+	b, err := file.Read(buf) // the first CPUs are enough
 	switch {
 	case err != nil:
-		f.bad = "no cpufreq, and " + why(path, err)
+		f.bad = "no cpufreq, and " + procfile.Why(path, err)
 	case hasFlag(b, "hypervisor"):
 		f.bad = "no cpufreq, and " + path + " of a virtual machine repeats the nominal clock"
 	default:
@@ -80,7 +82,7 @@ func (f *frequency) sample(buf *[]byte, now energy.Instant) {
 	var c clocks
 	for i := range f.policies {
 		p := &f.policies[i]
-		khz, err := p.file.number(buf)
+		khz, err := p.file.Number(buf)
 		// An idle or departed CPU may answer 0 or an error.
 		if err != nil || khz == 0 || khz > maxKHz {
 			continue
@@ -94,9 +96,9 @@ func (f *frequency) sample(buf *[]byte, now energy.Instant) {
 const maxKHz = 100e6
 
 func (f *frequency) sampleCPUInfo(buf *[]byte, now energy.Instant) {
-	b, err := slurp(f.cpuinfo, buf)
+	b, err := procfile.Slurp(f.cpuinfo, buf)
 	if err != nil {
-		f.bad = why(f.cpuinfo, err)
+		f.bad = procfile.Why(f.cpuinfo, err)
 		return
 	}
 	f.take(parseCPUMHz(b), now)
@@ -130,7 +132,7 @@ func (c *clocks) add(hz float64, cpus int) {
 func parseCPUMHz(b []byte) (c clocks) {
 	for len(b) > 0 {
 		var line []byte
-		line, b = nextLine(b)
+		line, b = procfile.Line(b)
 		key, value, ok := bytes.Cut(line, []byte(":"))
 		if !ok || string(bytes.TrimSpace(key)) != "cpu MHz" {
 			continue
@@ -144,10 +146,10 @@ func parseCPUMHz(b []byte) (c clocks) {
 
 // hasFlag looks for a word on the first "flags" line of /proc/cpuinfo.
 func hasFlag(b []byte, flag string) bool {
-	line, _ := keyedLine(b, "flags")
+	line, _ := procfile.Keyed(b, "flags")
 	for len(line) > 0 {
 		var word []byte
-		if word, line = nextField(line); string(word) == flag {
+		if word, line = procfile.Word(line); string(word) == flag {
 			return true
 		}
 		if len(word) == 0 {
@@ -175,7 +177,7 @@ func (f *frequency) report(r *results) {
 
 func (f *frequency) close() {
 	for i := range f.policies {
-		f.policies[i].file.close()
+		f.policies[i].file.Close()
 	}
 }
 
@@ -183,7 +185,7 @@ func (f *frequency) close() {
 // each package.
 func firstThreads(root string, buf *[]byte) (cores, packages []int) {
 	dir := root + "/sys/devices/system/cpu/"
-	online, err := topology.ParseCPUList(slurpText(dir+"online", buf))
+	online, err := topology.ParseCPUList(procfile.SlurpText(dir+"online", buf))
 	if err != nil {
 		return nil, nil
 	}
@@ -195,12 +197,12 @@ func firstThreads(root string, buf *[]byte) (cores, packages []int) {
 			continue
 		}
 		// A missing list leaves the CPU a core of its own.
-		siblings, _ := topology.ParseCPUList(slurpText(topo+"thread_siblings_list", buf))
+		siblings, _ := topology.ParseCPUList(procfile.SlurpText(topo+"thread_siblings_list", buf))
 		for _, s := range siblings {
 			sibling[s] = true
 		}
 		cores = append(cores, cpu)
-		if id := slurpText(topo+"physical_package_id", buf); !seen[id] {
+		if id := procfile.SlurpText(topo+"physical_package_id", buf); !seen[id] {
 			seen[id] = true
 			packages = append(packages, cpu)
 		}

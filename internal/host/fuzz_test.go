@@ -1,6 +1,8 @@
 package host
 
 import (
+	"github.com/energyprobe/energyprobe/internal/procfile"
+
 	"bytes"
 	"fmt"
 	"math"
@@ -16,7 +18,7 @@ func FuzzParseStat(f *testing.F) {
 		if err != nil {
 			return
 		}
-		line, ok := keyedLine(b, "cpu ")
+		line, ok := procfile.Keyed(b, "cpu ")
 		if !ok || len(bytes.Fields(line)) < cpuColumns {
 			t.Fatalf("a cpu line of %q was taken for eight numbers", line)
 		}
@@ -85,55 +87,12 @@ func FuzzParseNetDev(f *testing.F) {
 	})
 }
 
-func FuzzParseProcStat(f *testing.F) {
-	f.Add([]byte("15824 (cat) R 15811 15811 13652 0 -1 4194304 99 0 0 0 3 4 5 6 20 0 1 0 95505 3133440 381 1844\n"))
-	f.Add([]byte("1 (a) b (c)) S 0 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 1 0 0"))
-	f.Add([]byte("1 () Z"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := parseProcStat(b)
-		if err != nil {
-			return
-		}
-		for _, v := range []uint64{s.user, s.system, s.kidsUser, s.kidsSystem} {
-			if ns := int64(v) * nsPerTick; ns < 0 || ns/nsPerTick != int64(v) {
-				t.Fatalf("%d ticks overflow", v)
-			}
-		}
-		// What was understood survives being written out and read again.
-		again := fmt.Sprintf("9 (%s) %c %d 0 0 0 0 0 %d %d %d %d %d %d %d %d 0 0 %d 0 %d 0 %d\n", s.comm, s.state, s.ppid,
-			s.minor, s.kidsMinor, s.major, s.kidsMajor, s.user, s.system, s.kidsUser, s.kidsSystem, s.threads, s.start, s.rss)
-		r, err := parseProcStat([]byte(again))
-		if err != nil || !bytes.Equal(r.comm, s.comm) {
-			t.Fatalf("%q: %v", again, err)
-		}
-		r.comm, s.comm = nil, nil
-		if fmt.Sprint(r) != fmt.Sprint(s) {
-			t.Fatalf("%+v became %+v", s, r)
-		}
-	})
-}
-
 func FuzzParseProcIO(f *testing.F) {
 	f.Add([]byte("rchar: 6976\nwchar: 1\nsyscr: 10\nsyscw: 0\nread_bytes: 2\nwrite_bytes: 3\ncancelled_write_bytes: 0\n"))
 	f.Add([]byte("rchar: 99999999999999999999\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if io, err := parseProcIO(b); err == nil && int64(io.read|io.written|io.readChars|io.writtenChars) < 0 {
 			t.Fatalf("%+v", io)
-		}
-	})
-}
-
-func FuzzParseSchedstat(f *testing.F) {
-	f.Add([]byte("94771 68302 2\n"))
-	f.Add([]byte("0 0 0"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		ran, waited, err := parseSchedstat(b)
-		if err != nil {
-			return
-		}
-		r, w, err := parseSchedstat(fmt.Appendf(nil, "%d %d 1\n", ran, waited))
-		if r != ran || w != waited || err != nil {
-			t.Fatalf("%d %d became %d %d, %v", ran, waited, r, w, err)
 		}
 	})
 }
@@ -238,7 +197,7 @@ func FuzzParseNumber(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		v, err := parseNumber(b)
+		v, err := procfile.ParseNumber(b)
 		if err != nil {
 			return
 		}

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"github.com/energyprobe/energyprobe/internal/procfile"
+
 	"time"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
@@ -16,7 +18,7 @@ const slowEvery = 500 * time.Millisecond
 type machine struct {
 	root string
 
-	loadavg, meminfo, stat, vmstat keptFile
+	loadavg, meminfo, stat, vmstat procfile.File
 
 	runQueue        gauge
 	used, available gauge
@@ -47,10 +49,10 @@ type machineCounters struct {
 func (m *machine) init(root string) { m.root = root }
 
 func (m *machine) start(buf *[]byte) {
-	m.loadavg = keep(m.root + "/proc/loadavg")
-	m.meminfo = keep(m.root + "/proc/meminfo")
-	m.stat = keep(m.root + "/proc/stat")
-	m.vmstat = keep(m.root + "/proc/vmstat")
+	m.loadavg = procfile.Keep(m.root + "/proc/loadavg")
+	m.meminfo = procfile.Keep(m.root + "/proc/meminfo")
+	m.stat = procfile.Keep(m.root + "/proc/stat")
+	m.vmstat = procfile.Keep(m.root + "/proc/vmstat")
 	m.disks.start(m.root)
 	m.net.start(m.root)
 	m.freq.start(m.root, buf)
@@ -72,14 +74,14 @@ func (m *machine) sample(buf *[]byte, now energy.Instant) {
 }
 
 func (m *machine) sampleLoad(buf *[]byte, now energy.Instant) {
-	b, err := m.loadavg.read(buf)
+	b, err := m.loadavg.Read(buf)
 	if err != nil {
-		m.loadBad = why(m.loadavg.path, err)
+		m.loadBad = procfile.Why(m.loadavg.Path, err)
 		return
 	}
 	l, ok := parseLoadavg(b)
 	if !ok {
-		m.loadBad = why(m.loadavg.path, errMalformed)
+		m.loadBad = procfile.Why(m.loadavg.Path, procfile.ErrMalformed)
 		return
 	}
 	m.loadBad, m.load = "", l
@@ -88,14 +90,14 @@ func (m *machine) sampleLoad(buf *[]byte, now energy.Instant) {
 }
 
 func (m *machine) sampleMemory(buf *[]byte, now energy.Instant) {
-	b, err := m.meminfo.read(buf)
+	b, err := m.meminfo.Read(buf)
 	if err != nil {
-		m.memBad = why(m.meminfo.path, err)
+		m.memBad = procfile.Why(m.meminfo.Path, err)
 		return
 	}
 	mem, err := parseMeminfo(b)
 	if err != nil {
-		m.memBad = why(m.meminfo.path, err)
+		m.memBad = procfile.Why(m.meminfo.Path, err)
 		return
 	}
 	m.memBad, m.memTotal = "", mem.total
@@ -105,10 +107,10 @@ func (m *machine) sampleMemory(buf *[]byte, now energy.Instant) {
 
 func (m *machine) counters(buf *[]byte) machineCounters {
 	var c machineCounters
-	if b, err := m.stat.readAll(buf); err != nil {
-		c.statBad = why(m.stat.path, err)
+	if b, err := m.stat.ReadAll(buf); err != nil {
+		c.statBad = procfile.Why(m.stat.Path, err)
 	} else if c.stat, err = parseStat(b); err != nil {
-		c.statBad = why(m.stat.path, err)
+		c.statBad = procfile.Why(m.stat.Path, err)
 	}
 	c.vm = readVMStat(&m.vmstat, buf)
 	c.runWait = readRunWait(m.root)
@@ -133,8 +135,8 @@ func (m *machine) stop(buf *[]byte, now energy.Instant, r *results) {
 	m.freq.report(r)
 	m.temp.report(r)
 	m.heat.report(buf, r)
-	for _, f := range []*keptFile{&m.loadavg, &m.meminfo, &m.stat, &m.vmstat} {
-		f.close()
+	for _, f := range []*procfile.File{&m.loadavg, &m.meminfo, &m.stat, &m.vmstat} {
+		f.Close()
 	}
 	m.freq.close()
 	m.temp.close()

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"github.com/energyprobe/energyprobe/internal/procfile"
+
 	"os"
 )
 
@@ -9,16 +11,16 @@ type meminfo struct{ total, available uint64 }
 
 // parseMeminfo parses /proc/meminfo. MemAvailable exists since Linux 3.14.
 func parseMeminfo(b []byte) (meminfo, error) {
-	total, err := keyedNumber(b, "MemTotal:")
+	total, err := procfile.KeyedNumber(b, "MemTotal:")
 	if err != nil {
 		return meminfo{}, err
 	}
-	available, err := keyedNumber(b, "MemAvailable:")
+	available, err := procfile.KeyedNumber(b, "MemAvailable:")
 	if err != nil {
 		return meminfo{}, err
 	}
 	if total > 1<<50 || available > total {
-		return meminfo{}, errMalformed
+		return meminfo{}, procfile.ErrMalformed
 	}
 	return meminfo{total << 10, available << 10}, nil
 }
@@ -26,16 +28,16 @@ func parseMeminfo(b []byte) (meminfo, error) {
 // vmKeys are the counters taken from /proc/vmstat.
 var vmKeys = [...]string{"pswpin ", "pswpout ", "pgmajfault "}
 
-func readVMStat(f *keptFile, buf *[]byte) (c [len(vmKeys)]counter) {
-	b, err := f.readAll(buf)
+func readVMStat(f *procfile.File, buf *[]byte) (c [len(vmKeys)]counter) {
+	b, err := f.ReadAll(buf)
 	for i, key := range vmKeys {
 		if err != nil {
-			c[i].bad = why(f.path, err)
+			c[i].bad = procfile.Why(f.Path, err)
 			continue
 		}
-		v, err := keyedNumber(b, key)
+		v, err := procfile.KeyedNumber(b, key)
 		if c[i].v = v; err != nil {
-			c[i].bad = why(f.path+" "+key[:len(key)-1], err)
+			c[i].bad = procfile.Why(f.Path+" "+key[:len(key)-1], err)
 		}
 	}
 	return c

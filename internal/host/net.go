@@ -1,6 +1,10 @@
 package host
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/energyprobe/energyprobe/internal/procfile"
+)
 
 // network reads /proc/net/dev. prometheus/procfs has a parser for it that
 // panics on a short line and copies every line several times.
@@ -25,7 +29,7 @@ func (n *network) start(root string) {
 	n.path = root + "/proc/net/dev"
 	// /proc/net follows the reader into its own network namespace, also
 	// below another root: there it is init's that is the host's.
-	if init := root + "/proc/1/net/dev"; root != "" && exists(init) {
+	if init := root + "/proc/1/net/dev"; root != "" && procfile.Exists(init) {
 		n.path = init
 	}
 	if set, err := withHardware(root + "/sys/class/net"); err == nil && len(set) > 0 {
@@ -34,13 +38,13 @@ func (n *network) start(root string) {
 }
 
 func (n *network) read(buf *[]byte) deviceCounters {
-	b, err := slurp(n.path, buf)
+	b, err := procfile.Slurp(n.path, buf)
 	if err != nil {
-		return deviceCounters{bad: why(n.path, err)}
+		return deviceCounters{bad: procfile.Why(n.path, err)}
 	}
 	by, err := parseNetDev(b)
 	if err != nil {
-		return deviceCounters{bad: why(n.path, err)}
+		return deviceCounters{bad: procfile.Why(n.path, err)}
 	}
 	delete(by, "lo")
 	for name := range by {
@@ -60,26 +64,26 @@ func parseNetDev(b []byte) (map[string][deviceColumns]uint64, error) {
 	by := map[string][deviceColumns]uint64{}
 	for n := 0; len(b) > 0; n++ {
 		var line []byte
-		line, b = nextLine(b)
+		line, b = procfile.Line(b)
 		if n < 2 {
 			continue
 		}
 		// A name may hold a colon (an alias of old: "eth0:1"), a number not.
 		colon := bytes.LastIndexByte(line, ':')
 		if colon < 0 {
-			return nil, errMalformed
+			return nil, procfile.ErrMalformed
 		}
 		name := bytes.TrimSpace(line[:colon])
 		var v [16]uint64
 		rest := line[colon+1:]
 		for i := range v {
 			var ok bool
-			if v[i], rest, ok = uintField(rest); !ok {
-				return nil, errMalformed
+			if v[i], rest, ok = procfile.Uint(rest); !ok {
+				return nil, procfile.ErrMalformed
 			}
 		}
 		if len(name) == 0 {
-			return nil, errMalformed
+			return nil, procfile.ErrMalformed
 		}
 		by[string(name)] = [deviceColumns]uint64{
 			netReceived: v[0], netPacketsReceived: v[1], netSent: v[8], netPacketsSent: v[9],

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"github.com/energyprobe/energyprobe/internal/procfile"
+
 	"errors"
 	"fmt"
 	"os"
@@ -18,7 +20,7 @@ func readPressure(root string) (c [len(pressureKinds)]counter) {
 	fs, err := procfs.NewFS(root + "/proc")
 	for i, kind := range pressureKinds {
 		if err != nil {
-			c[i].bad = why(root+"/proc", err)
+			c[i].bad = procfile.Why(root+"/proc", err)
 			continue
 		}
 		c[i] = pressure(fs, kind, root+"/proc/pressure/"+kind)
@@ -33,7 +35,7 @@ func pressure(fs procfs.FS, kind, path string) (c counter) {
 			return err
 		}
 		if psi.Some == nil {
-			return errNoLine
+			return procfile.ErrNoLine
 		}
 		c.v = psi.Some.Total
 		return nil
@@ -41,7 +43,7 @@ func pressure(fs procfs.FS, kind, path string) (c counter) {
 	if err == nil {
 		return c
 	}
-	c.bad = why(path, err)
+	c.bad = procfile.Why(path, err)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.EOPNOTSUPP) {
 		c.bad += ": pressure accounting needs CONFIG_PSI and, on some kernels, psi=1 on the kernel's command line"
 	}
@@ -53,7 +55,7 @@ func pressure(fs procfs.FS, kind, path string) (c counter) {
 func guarded(parse func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", errMalformed, p)
+			err = fmt.Errorf("%w: %v", procfile.ErrMalformed, p)
 		}
 	}()
 	return parse()
@@ -70,7 +72,7 @@ type runWait struct {
 // the eighth number of a cpu line).
 func readRunWait(root string) runWait {
 	path := root + "/proc/schedstat"
-	if !exists(path) {
+	if !procfile.Exists(path) {
 		return runWait{bad: path + " is absent: the kernel was built without CONFIG_SCHEDSTATS"}
 	}
 	w := runWait{ns: map[string]uint64{}}
@@ -87,12 +89,12 @@ func readRunWait(root string) runWait {
 			w.ns[cpu.CPUNum] = cpu.WaitingNanoseconds
 		}
 		if len(w.ns) == 0 {
-			return errMalformed
+			return procfile.ErrMalformed
 		}
 		return nil
 	})
 	if err != nil {
-		return runWait{bad: why(path, err)}
+		return runWait{bad: procfile.Why(path, err)}
 	}
 	return w
 }

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"github.com/energyprobe/energyprobe/internal/procfile"
+
 	"fmt"
 	"slices"
 	"strings"
@@ -46,20 +48,20 @@ func ProcessInfo(root string, pid int) (Info, error) {
 	if root == "/" {
 		root = ""
 	}
-	p := newProcReader(root)
+	p := procfile.NewReader(root)
 	broken := func(err error) (Info, error) {
-		return Info{}, refusal(fmt.Sprintf("process %d", pid), p.name(), err, "give the PID of a running process (pgrep, ps)")
+		return Info{}, procfile.Refuse(fmt.Sprintf("process %d", pid), p.Name(), err, "give the PID of a running process (pgrep, ps)")
 	}
-	b, err := p.file(pid, "stat")
+	b, err := p.File(pid, "stat")
 	if err != nil {
 		return broken(err)
 	}
-	st, err := parseProcStat(b)
+	st, err := procfile.ParseStat(b)
 	if err != nil {
 		return broken(err)
 	}
-	info := Info{PID: pid, PPID: st.ppid, Comm: string(st.comm)}
-	if b, err = p.file(pid, "cmdline"); err != nil {
+	info := Info{PID: pid, PPID: st.PPID, Comm: string(st.Comm)}
+	if b, err = p.File(pid, "cmdline"); err != nil {
 		return broken(err)
 	}
 	info.Argv = parseArgv(b)
@@ -67,7 +69,7 @@ func ProcessInfo(root string, pid int) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	info.Started = boot.Add(time.Duration(st.start) * time.Second / userHz)
+	info.Started = boot.Add(time.Duration(st.Start) * time.Second / procfile.UserHz)
 	return info, nil
 }
 
@@ -84,13 +86,13 @@ func parseArgv(b []byte) []string {
 func bootTime(root string) (time.Time, error) {
 	path := root + "/proc/stat"
 	buf := make([]byte, 16<<10)
-	b, err := slurp(path, &buf)
+	b, err := procfile.Slurp(path, &buf)
 	if err != nil {
-		return time.Time{}, refusal("boot time", path, err, "")
+		return time.Time{}, procfile.Refuse("boot time", path, err, "")
 	}
-	sec, err := keyedNumber(b, "btime ")
+	sec, err := procfile.KeyedNumber(b, "btime ")
 	if err != nil || sec > 1<<40 {
-		return time.Time{}, refusal("boot time", path, errMalformed, "")
+		return time.Time{}, procfile.Refuse("boot time", path, procfile.ErrMalformed, "")
 	}
 	return time.Unix(int64(sec), 0), nil
 }

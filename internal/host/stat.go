@@ -1,17 +1,15 @@
 package host
 
 import (
+	"github.com/energyprobe/energyprobe/internal/procfile"
+
 	"strconv"
 
 	"github.com/energyprobe/energyprobe/internal/topology"
 )
 
-// userHz is the kernel's USER_HZ, the unit of times in /proc: 100 per second
-// on every architecture this program is built for (include/asm-generic/param.h).
-const userHz = 100
-
 // tickSeconds is the length of one tick of USER_HZ.
-const tickSeconds = 1.0 / userHz
+const tickSeconds = 1.0 / procfile.UserHz
 
 // The columns of the "cpu" line of /proc/stat (fs/proc/stat.c, show_stat).
 // Guest time, in columns beyond these, is part of user and nice already.
@@ -37,17 +35,17 @@ type statCounters struct {
 // parseStat parses /proc/stat.
 func parseStat(b []byte) (statCounters, error) {
 	var s statCounters
-	line, ok := keyedLine(b, "cpu ")
+	line, ok := procfile.Keyed(b, "cpu ")
 	if !ok {
-		return s, errNoLine
+		return s, procfile.ErrNoLine
 	}
 	for i := range s.cpu {
-		if s.cpu[i], line, ok = uintField(line); !ok {
-			return s, errMalformed
+		if s.cpu[i], line, ok = procfile.Uint(line); !ok {
+			return s, procfile.ErrMalformed
 		}
 	}
 	for rest := b; len(rest) > 0; {
-		line, rest = nextLine(rest)
+		line, rest = procfile.Line(rest)
 		if len(line) > 3 && string(line[:3]) == "cpu" && line[3] >= '0' && line[3] <= '9' {
 			s.cpus++
 		}
@@ -57,7 +55,7 @@ func parseStat(b []byte) (statCounters, error) {
 		key  string
 		into *uint64
 	}{{"intr ", &s.interrupts}, {"ctxt ", &s.contextSwitches}, {"processes ", &s.created}} {
-		if *f.into, err = keyedNumber(b, f.key); err != nil {
+		if *f.into, err = procfile.KeyedNumber(b, f.key); err != nil {
 			return s, err
 		}
 	}
@@ -135,7 +133,7 @@ func utilization(a, b [cpuColumns]uint64) (share float64, ok bool) {
 
 func reportOnline(root string, buf *[]byte, after machineCounters, r *results) {
 	path := root + "/sys/devices/system/cpu/online"
-	b, err := slurp(path, buf)
+	b, err := procfile.Slurp(path, buf)
 	if err == nil {
 		var cpus []int
 		if cpus, err = topology.ParseCPUList(string(b)); err == nil && len(cpus) > 0 {
@@ -143,14 +141,14 @@ func reportOnline(root string, buf *[]byte, after machineCounters, r *results) {
 			return
 		}
 		if err == nil {
-			err = errMalformed
+			err = procfile.ErrMalformed
 		}
 	}
 	if after.statBad == "" && after.stat.cpus > 0 {
 		r.known("machine.cpu.online", float64(after.stat.cpus), "/proc/stat")
 		return
 	}
-	r.unknown("machine.cpu.online", path, why(path, err))
+	r.unknown("machine.cpu.online", path, procfile.Why(path, err))
 }
 
 // loadavg is what /proc/loadavg says (fs/proc/loadavg.c).
@@ -163,26 +161,26 @@ type loadavg struct {
 
 // parseLoadavg parses "0.37 0.19 0.14 1/92 15845".
 func parseLoadavg(b []byte) (l loadavg, ok bool) {
-	word, rest := nextField(b)
+	word, rest := procfile.Word(b)
 	if l.load1, ok = parseFixed(word); !ok {
 		return l, false
 	}
-	if rest, ok = skipFields(rest, 2); !ok {
+	if rest, ok = procfile.Skip(rest, 2); !ok {
 		return l, false
 	}
-	word, rest = nextField(rest)
+	word, rest = procfile.Word(rest)
 	for i, c := range word {
 		if c != '/' {
 			continue
 		}
 		var left []byte
-		if l.running, left, ok = uintField(word[:i]); !ok || len(left) != 0 {
+		if l.running, left, ok = procfile.Uint(word[:i]); !ok || len(left) != 0 {
 			return l, false
 		}
-		if l.threads, left, ok = uintField(word[i+1:]); !ok || len(left) != 0 {
+		if l.threads, left, ok = procfile.Uint(word[i+1:]); !ok || len(left) != 0 {
 			return l, false
 		}
-		l.lastPID, _, ok = uintField(rest)
+		l.lastPID, _, ok = procfile.Uint(rest)
 		return l, ok
 	}
 	return l, false

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"github.com/energyprobe/energyprobe/internal/procfile"
+
 	"bytes"
 	"slices"
 	"strings"
@@ -10,7 +12,7 @@ import (
 
 // temperature samples the processor's own sensors; the hottest counts.
 type temperature struct {
-	sensors []keptFile
+	sensors []procfile.File
 	hottest gauge
 	bad     string
 	source  string
@@ -40,14 +42,14 @@ func (t *temperature) start(root string, buf *[]byte) {
 
 func (t *temperature) findHwmon(root string, buf *[]byte) {
 	for _, dir := range list(root+"/sys/class/hwmon", "hwmon") {
-		name := slurpText(dir+"/name", buf)
+		name := procfile.SlurpText(dir+"/name", buf)
 		if !slices.Contains(cpuChips, name) {
 			continue
 		}
 		var inputs []sensor
 		for _, path := range list(dir, "temp") {
 			if stem, ok := strings.CutSuffix(path, "_input"); ok {
-				inputs = append(inputs, sensor{path, slurpText(stem+"_label", buf)})
+				inputs = append(inputs, sensor{path, procfile.SlurpText(stem+"_label", buf)})
 			}
 		}
 		for _, s := range choose(inputs) {
@@ -83,7 +85,7 @@ func choose(all []sensor) []sensor {
 
 func (t *temperature) findZones(root string, buf *[]byte) {
 	for _, dir := range list(root+"/sys/class/thermal", "thermal_zone") {
-		kind := slurpText(dir+"/type", buf)
+		kind := procfile.SlurpText(dir+"/type", buf)
 		for _, prefix := range cpuZones {
 			if strings.HasPrefix(kind, prefix) {
 				t.keep(dir + "/temp")
@@ -94,9 +96,9 @@ func (t *temperature) findZones(root string, buf *[]byte) {
 }
 
 func (t *temperature) keep(path string) {
-	f := keep(path)
-	if f.err != nil {
-		t.bad = why(path, f.err)
+	f := procfile.Keep(path)
+	if f.Err != nil {
+		t.bad = procfile.Why(path, f.Err)
 		return
 	}
 	t.sensors = append(t.sensors, f)
@@ -105,14 +107,14 @@ func (t *temperature) keep(path string) {
 func (t *temperature) sample(buf *[]byte, now energy.Instant) {
 	hottest, n := 0.0, 0
 	for i := range t.sensors {
-		b, err := t.sensors[i].read(buf)
+		b, err := t.sensors[i].Read(buf)
 		if err != nil {
-			t.bad = t.sensors[i].path + " could not be read"
+			t.bad = t.sensors[i].Path + " could not be read"
 			continue
 		}
 		c, ok := parseMilliCelsius(b)
 		if !ok {
-			t.bad = t.sensors[i].path + " shows no plausible temperature"
+			t.bad = t.sensors[i].Path + " shows no plausible temperature"
 			continue
 		}
 		if n == 0 || c > hottest {
@@ -133,7 +135,7 @@ func parseMilliCelsius(b []byte) (celsius float64, ok bool) {
 	if negative {
 		b = b[1:]
 	}
-	v, err := parseNumber(b)
+	v, err := procfile.ParseNumber(b)
 	if err != nil || v > 150_000 || negative && v > 55_000 {
 		return 0, false
 	}
@@ -156,6 +158,6 @@ func (t *temperature) report(r *results) {
 
 func (t *temperature) close() {
 	for i := range t.sensors {
-		t.sensors[i].close()
+		t.sensors[i].Close()
 	}
 }

@@ -1,6 +1,10 @@
 package host
 
-import "github.com/energyprobe/energyprobe/internal/topology"
+import (
+	"github.com/energyprobe/energyprobe/internal/topology"
+
+	"github.com/energyprobe/energyprobe/internal/procfile"
+)
 
 // throttle counts the times the processor slowed down because of heat
 // (arch/x86: drivers/thermal/intel/therm_throt.c). Every logical CPU keeps a
@@ -12,7 +16,7 @@ type throttle struct {
 
 func (t *throttle) start(root string, buf *[]byte) {
 	dir := root + "/sys/devices/system/cpu/cpu"
-	online, err := topology.ParseCPUList(slurpText(root+"/sys/devices/system/cpu/online", buf))
+	online, err := topology.ParseCPUList(procfile.SlurpText(root+"/sys/devices/system/cpu/online", buf))
 	if err != nil || len(online) == 0 {
 		t.coreBad = root + "/sys/devices/system/cpu/online is missing or malformed"
 		t.pkgBad = t.coreBad
@@ -20,7 +24,7 @@ func (t *throttle) start(root string, buf *[]byte) {
 	}
 	// Without the counters there is no need to walk the topology.
 	first := dir + itoa(online[0]) + "/thermal_throttle"
-	if !exists(first) {
+	if !procfile.Exists(first) {
 		t.coreBad = first + " is absent: not an Intel processor, or a virtual machine"
 		t.pkgBad = t.coreBad
 		return
@@ -35,9 +39,9 @@ func readCounts(dir, file string, cpus []int, buf *[]byte) (map[string]uint64, s
 	bad := "no CPU is online"
 	for _, cpu := range cpus {
 		path := dir + itoa(cpu) + file
-		v, err := slurpNumber(path, buf)
+		v, err := procfile.SlurpNumber(path, buf)
 		if err != nil {
-			bad = why(path, err)
+			bad = procfile.Why(path, err)
 			continue
 		}
 		counts[path] = v
@@ -58,7 +62,7 @@ func (t *throttle) report(buf *[]byte, r *results) {
 		var sum uint64
 		var out []string
 		for path, before := range counts {
-			after, err := slurpNumber(path, buf)
+			after, err := procfile.SlurpNumber(path, buf)
 			if err != nil || after < before {
 				out = append(out, path)
 				continue

@@ -1,7 +1,8 @@
 package host
 
 import (
-	"errors"
+	"github.com/energyprobe/energyprobe/internal/procfile"
+
 	"fmt"
 	"io/fs"
 	"syscall"
@@ -11,7 +12,7 @@ import (
 
 // tree follows a process and everything it starts.
 type tree struct {
-	proc     procReader
+	proc     procfile.Reader
 	live     bool
 	pid      int
 	launched bool
@@ -52,7 +53,7 @@ type tree struct {
 
 func newTree(root string, live bool, t Target) *tree {
 	return &tree{
-		proc: newProcReader(root), live: live, pid: t.PID, launched: t.Launched,
+		proc: procfile.NewReader(root), live: live, pid: t.PID, launched: t.Launched,
 		byPid: map[int]*node{}, ended: map[int]ended{}, ignored: map[int]bool{},
 	}
 }
@@ -61,13 +62,13 @@ func newTree(root string, live bool, t Target) *tree {
 func (t *tree) begin() error {
 	st, err := t.stat(t.pid)
 	if err != nil {
-		t.missing = refusal(fmt.Sprintf("process %d", t.pid), t.proc.name(), err, "give the PID of a running process")
+		t.missing = procfile.Refuse(fmt.Sprintf("process %d", t.pid), t.proc.Name(), err, "give the PID of a running process")
 		return t.missing
 	}
-	if st.zombie() && !t.launched {
+	if st.Zombie() && !t.launched {
 		t.missing = &energy.Refusal{
 			Name: fmt.Sprintf("process %d", t.pid), Kind: energy.ErrAbsent, Err: syscall.ESRCH,
-			Reason: t.proc.name() + " shows a zombie: it has ended", Remedy: "give the PID of a running process",
+			Reason: t.proc.Name() + " shows a zombie: it has ended", Remedy: "give the PID of a running process",
 		}
 		return t.missing
 	}
@@ -96,16 +97,16 @@ func (t *tree) begin() error {
 }
 
 // stat reads a process's stat file.
-func (t *tree) stat(pid int) (procStat, error) {
-	b, err := t.proc.file(pid, "stat")
+func (t *tree) stat(pid int) (procfile.Stat, error) {
+	b, err := t.proc.File(pid, "stat")
 	if err != nil {
-		return procStat{}, err
+		return procfile.Stat{}, err
 	}
-	return parseProcStat(b)
+	return procfile.ParseStat(b)
 }
 
-func (t *tree) add(pid int, parent *node, st procStat) *node {
-	n := &node{pid: pid, start: st.start, parent: parent}
+func (t *tree) add(pid int, parent *node, st procfile.Stat) *node {
+	n := &node{pid: pid, start: st.Start, parent: parent}
 	t.update(n, st)
 	t.nodes = append(t.nodes, n)
 	t.byPid[pid] = n
@@ -121,42 +122,42 @@ const maxKeptIO = 64
 // can read it through a descriptor opened before, and not open it any more
 // (fs/proc/base.c, task_dump_owner).
 func (t *tree) keepIO(n *node) {
-	if !t.launched || n.parent != nil || n.io.path != "" || t.keptIO >= maxKeptIO {
+	if !t.launched || n.parent != nil || n.io.Path != "" || t.keptIO >= maxKeptIO {
 		return
 	}
-	if n.io = keep(t.proc.prefix + itoa(n.pid) + "/io"); n.io.err == nil {
+	if n.io = procfile.Keep(t.proc.Prefix + itoa(n.pid) + "/io"); n.io.Err == nil {
 		t.keptIO++
 	}
 }
 
 func (t *tree) dropIO(n *node) {
-	if n.io.path != "" && n.io.err == nil {
+	if n.io.Path != "" && n.io.Err == nil {
 		t.keptIO--
-		n.io.close()
+		n.io.Close()
 	}
 }
 
 // update takes what /proc/PID/stat and the process's clock say. Values only
 // grow: a reading in ticks may be behind an earlier one in nanoseconds.
-func (t *tree) update(n *node, st procStat) {
-	n.ppid, n.state, n.threads = st.ppid, st.state, st.threads
-	n.rss = int64(st.rss) * pageSize
+func (t *tree) update(n *node, st procfile.Stat) {
+	n.ppid, n.state, n.threads = st.PPID, st.State, st.Threads
+	n.rss = int64(st.RSS) * pageSize
 	n.rssMax = max(n.rssMax, n.rss)
 	grow := func(into *int64, v uint64, unit int64) { *into = max(*into, int64(v)*unit) }
-	grow(&n.self[useUser], st.user, nsPerTick)
-	grow(&n.self[useSystem], st.system, nsPerTick)
-	grow(&n.self[useCPU], st.user+st.system, nsPerTick)
-	grow(&n.self[useMinorFaults], st.minor, 1)
-	grow(&n.self[useMajorFaults], st.major, 1)
-	grow(&n.kids[useUser], st.kidsUser, nsPerTick)
-	grow(&n.kids[useSystem], st.kidsSystem, nsPerTick)
-	grow(&n.kids[useCPU], st.kidsUser+st.kidsSystem, nsPerTick)
-	grow(&n.kids[useMinorFaults], st.kidsMinor, 1)
-	grow(&n.kids[useMajorFaults], st.kidsMajor, 1)
+	grow(&n.self[useUser], st.User, procfile.NSPerTick)
+	grow(&n.self[useSystem], st.System, procfile.NSPerTick)
+	grow(&n.self[useCPU], st.User+st.System, procfile.NSPerTick)
+	grow(&n.self[useMinorFaults], st.Minor, 1)
+	grow(&n.self[useMajorFaults], st.Major, 1)
+	grow(&n.kids[useUser], st.KidsUser, procfile.NSPerTick)
+	grow(&n.kids[useSystem], st.KidsSystem, procfile.NSPerTick)
+	grow(&n.kids[useCPU], st.KidsUser+st.KidsSystem, procfile.NSPerTick)
+	grow(&n.kids[useMinorFaults], st.KidsMinor, 1)
+	grow(&n.kids[useMajorFaults], st.KidsMajor, 1)
 	if !t.live {
 		return
 	}
-	if ns, err := cpuClock(n.pid); err == nil {
+	if ns, err := procfile.CPUClock(n.pid); err == nil {
 		n.self[useCPU] = max(n.self[useCPU], ns)
 	}
 }
@@ -172,10 +173,10 @@ func (t *tree) baseline(n *node) {
 func (t *tree) readIO(n *node) {
 	var b []byte
 	var err error
-	if n.io.path != "" && n.io.err == nil {
-		b, err = n.io.read(&t.proc.buf)
+	if n.io.Path != "" && n.io.Err == nil {
+		b, err = n.io.Read(&t.proc.Buf)
 	} else {
-		b, err = t.proc.file(n.pid, "io")
+		b, err = t.proc.File(n.pid, "io")
 	}
 	if err == nil {
 		var io procIO
@@ -186,32 +187,32 @@ func (t *tree) readIO(n *node) {
 			return
 		}
 	}
-	if !gone(err) || t.there(n.pid) {
-		n.ioErr = why(t.proc.prefix+itoa(n.pid)+"/io", err)
+	if !procfile.Gone(err) || t.there(n.pid) {
+		n.ioErr = procfile.Why(t.proc.Prefix+itoa(n.pid)+"/io", err)
 	}
 }
 
 // there reports whether a process exists: a file of it that does not is then
 // missing from this kernel.
-func (t *tree) there(pid int) bool { return exists(t.proc.prefix + itoa(pid)) }
+func (t *tree) there(pid int) bool { return procfile.Exists(t.proc.Prefix + itoa(pid)) }
 
 // readRunWait takes how long the leader's main thread has waited to run.
 func (t *tree) readRunWait() {
-	b, err := t.proc.file(t.pid, "schedstat")
+	b, err := t.proc.File(t.pid, "schedstat")
 	if err != nil {
-		if name := t.proc.name(); t.runAt == 0 || !gone(err) || t.there(t.pid) {
-			t.runErr = why(name, err)
+		if name := t.proc.Name(); t.runAt == 0 || !procfile.Gone(err) || t.there(t.pid) {
+			t.runErr = procfile.Why(name, err)
 		}
 		return
 	}
-	ran, waited, err := parseSchedstat(b)
+	ran, waited, err := procfile.ParseSchedstat(b)
 	switch {
 	case err != nil:
-		t.runErr = why(t.proc.name(), err)
+		t.runErr = procfile.Why(t.proc.Name(), err)
 	case ran == 0:
 		// A process that exists has run (fs/proc/base.c prints zeros when
 		// nothing is collected).
-		t.runErr = t.proc.name() + " holds zeros: the kernel does not time the run queue (sysctl kernel.task_delayacct=1 makes it)"
+		t.runErr = t.proc.Name() + " holds zeros: the kernel does not time the run queue (sysctl kernel.task_delayacct=1 makes it)"
 	default:
 		t.run, t.runErr, t.runAt = waited, "", energy.Now()
 	}
@@ -233,8 +234,8 @@ func (t *tree) readStatus(n *node, take func(tid int, v [2]uint64)) (hwm int64) 
 	}
 	read := 0
 	for _, tid := range tids {
-		b, err := t.proc.task(n.pid, tid, "status")
-		if gone(err) {
+		b, err := t.proc.Task(n.pid, tid, "status")
+		if procfile.Gone(err) {
 			continue
 		}
 		read++
@@ -243,7 +244,7 @@ func (t *tree) readStatus(n *node, take func(tid int, v [2]uint64)) (hwm int64) 
 			v[0], v[1], err = parseSwitches(b)
 		}
 		if err != nil {
-			t.switchErr = why(t.proc.name(), err)
+			t.switchErr = procfile.Why(t.proc.Name(), err)
 			return hwm
 		}
 		// All threads show the same memory.
@@ -252,15 +253,10 @@ func (t *tree) readStatus(n *node, take func(tid int, v [2]uint64)) (hwm int64) 
 		}
 		take(tid, v)
 	}
-	if name := t.proc.name(); read == 0 && t.there(n.pid) {
-		t.switchErr = why(name, fs.ErrNotExist)
+	if name := t.proc.Name(); read == 0 && t.there(n.pid) {
+		t.switchErr = procfile.Why(name, fs.ErrNotExist)
 	}
 	return hwm
-}
-
-// gone reports whether a file of a process is missing because the process is.
-func gone(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)
 }
 
 // sample walks the tree unless that was done a moment ago at some cost.
@@ -315,7 +311,7 @@ func (t *tree) ending(pid int) {
 		return
 	}
 	n := t.byPid[pid]
-	if n == nil || n.start != st.start {
+	if n == nil || n.start != st.Start {
 		n = t.add(pid, nil, st)
 	}
 	t.update(n, st)

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"github.com/energyprobe/energyprobe/internal/procfile"
+
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -67,7 +69,7 @@ func (w *world) byPID(pid int) *simProcess {
 func (w *world) spend(p *simProcess) {
 	var u use
 	ticks := int64(w.rng.IntN(5))
-	u[useUser], u[useCPU] = ticks*nsPerTick, ticks*nsPerTick
+	u[useUser], u[useCPU] = ticks*procfile.NSPerTick, ticks*procfile.NSPerTick
 	u[useMinorFaults] = int64(w.rng.IntN(100))
 	u[useRead] = 512 * int64(w.rng.IntN(9))
 	u[useReadChars] = int64(w.rng.IntN(9000))
@@ -123,7 +125,7 @@ func (w *world) show(p *simProcess) {
 	}
 	write(w.t, dir+"stat", fmt.Sprintf("%d (a) R (%d) %s %d 1 1 0 -1 4194304 %d %d 0 0 %d 0 %d 0 20 0 1 0 %d 4096 7 0 0\n",
 		p.pid, p.pid, state, ppid, p.own[useMinorFaults], p.reap[useMinorFaults],
-		p.own[useUser]/nsPerTick, p.reap[useUser]/nsPerTick, p.start))
+		p.own[useUser]/procfile.NSPerTick, p.reap[useUser]/procfile.NSPerTick, p.start))
 	chars, read := p.own[useReadChars]+p.reap[useReadChars], p.own[useRead]+p.reap[useRead]
 	write(w.t, dir+"io", fmt.Sprintf("rchar: %d\nwchar: 0\nsyscr: 1\nsyscw: 1\nread_bytes: %d\nwrite_bytes: 0\ncancelled_write_bytes: 0\n", chars, read))
 	if w.lists {

@@ -1,6 +1,10 @@
 package host
 
-import "syscall"
+import (
+	"syscall"
+
+	"github.com/energyprobe/energyprobe/internal/procfile"
+)
 
 // use is what a process used, by the indices below.
 type use [numUse]int64
@@ -19,9 +23,6 @@ const (
 	useInvoluntary
 	numUse
 )
-
-// nsPerTick converts ticks of USER_HZ.
-const nsPerTick = 1e9 / userHz
 
 func (u *use) add(v use) {
 	for i := range u {
@@ -65,7 +66,7 @@ type node struct {
 	rssMax   int64
 	hwm0     int64 // VmHWM when it came into the window
 	switches map[int][2]uint64
-	io       keptFile
+	io       procfile.File
 	ioErr    string // why its bytes are not known
 	ioLast   bool   // its bytes were read after it had ended
 	ending   bool   // has ended, and its rusage is to come

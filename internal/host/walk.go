@@ -1,6 +1,8 @@
 package host
 
 import (
+	"github.com/energyprobe/energyprobe/internal/procfile"
+
 	"fmt"
 	"os"
 	"slices"
@@ -20,14 +22,14 @@ type walker struct {
 }
 
 func (w *walker) init(t *tree) {
-	_, err := t.proc.task(t.pid, t.pid, "children")
+	_, err := t.proc.Task(t.pid, t.pid, "children")
 	w.lists = err == nil
 }
 
 // children returns the PIDs of a thread's children, valid until the next call.
 func (w *walker) children(t *tree, pid, tid int) []int {
 	w.pids = w.pids[:0]
-	b, err := t.proc.task(pid, tid, "children")
+	b, err := t.proc.Task(pid, tid, "children")
 	if err != nil {
 		return nil // the thread is gone, and its children are another's
 	}
@@ -39,7 +41,7 @@ func (w *walker) children(t *tree, pid, tid int) []int {
 // first that is none.
 func parsePIDs(into []int, b []byte) []int {
 	for {
-		v, rest, ok := uintField(b)
+		v, rest, ok := procfile.Uint(b)
 		if !ok || v == 0 || v > 1<<30 {
 			return into
 		}
@@ -55,14 +57,14 @@ func (w *walker) tasks(t *tree, n *node) []int {
 		w.tids = append(w.tids, n.pid)
 		return w.tids
 	}
-	w.tids = numericEntries(w.tids, t.proc.prefix+strconv.Itoa(n.pid)+"/task")
+	w.tids = numericEntries(w.tids, t.proc.Prefix+strconv.Itoa(n.pid)+"/task")
 	return w.tids
 }
 
 // numericEntries appends the entries of a directory that are numbers.
 func numericEntries(into []int, dir string) []int {
 	// A directory that fails half-way still gave what it gave.
-	names, _ := entries(dir)
+	names, _ := procfile.Entries(dir)
 	for _, name := range names {
 		if id, err := strconv.Atoi(name); err == nil && id > 0 {
 			into = append(into, id)
@@ -112,7 +114,7 @@ func (w *walker) consider(t *tree, pid, ppid int, parent *node) {
 	if t.byPid[pid] != nil || parent == nil && t.ignored[pid] {
 		return
 	}
-	if st, err := t.stat(pid); err == nil && st.ppid == ppid {
+	if st, err := t.stat(pid); err == nil && st.PPID == ppid {
 		t.add(pid, parent, st)
 	}
 }
@@ -120,12 +122,12 @@ func (w *walker) consider(t *tree, pid, ppid int, parent *node) {
 // scan finds the tree's processes among all of the machine's.
 func (w *walker) scan(t *tree) {
 	kids := map[int][]int{}
-	for _, pid := range numericEntries(nil, t.proc.prefix) {
+	for _, pid := range numericEntries(nil, t.proc.Prefix) {
 		if t.byPid[pid] != nil {
 			continue
 		}
 		if st, err := t.stat(pid); err == nil {
-			kids[st.ppid] = append(kids[st.ppid], pid)
+			kids[st.PPID] = append(kids[st.PPID], pid)
 		}
 	}
 	if t.reaper != 0 {
@@ -149,7 +151,7 @@ func (t *tree) refresh() {
 	for _, n := range t.nodes {
 		st, err := t.stat(n.pid)
 		switch {
-		case gone(err) || err == nil && st.start != n.start:
+		case procfile.Gone(err) || err == nil && st.Start != n.start:
 			if n.ending {
 				continue // its final accounts are about to come
 			}
@@ -158,7 +160,7 @@ func (t *tree) refresh() {
 			t.update(n, st)
 		default:
 			// The process stays as it was last seen.
-			t.statErr = why(t.proc.name(), err)
+			t.statErr = procfile.Why(t.proc.Name(), err)
 		}
 	}
 	for _, n := range t.nodes {
