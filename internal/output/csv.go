@@ -71,6 +71,7 @@ func valueRows(r *report.Run) []valueRow {
 		rows = append(rows, domainRows(d)...)
 	}
 	rows = append(rows, energyRows("total", "total", r.Total, totalQuality(r), r.Source.Name, "")...)
+	rows = append(rows, attributionRows(r)...)
 	for _, name := range sortedKeys(r.Models) {
 		rows = append(rows, modelRows(name, r.Models[name])...)
 	}
@@ -233,13 +234,19 @@ func closingRows(r *report.Run) []valueRow {
 }
 
 // samplesCSV writes the time series: t_s, the joules of each domain since its
-// last sample and the watts that makes, and the quality.
+// last sample, the watts that makes and, with attribution, whose they are; and
+// the quality.
 func samplesCSV(w io.Writer, r *report.Run) error {
 	c := csv.NewWriter(w)
 	c.UseCRLF = true
 	header := []string{"t_s"}
 	for _, id := range r.Samples.Domains() {
 		header = append(header, id+"_energy_j", id+"_power_w")
+		if r.Samples.HasSplit() {
+			for _, line := range [...]string{"target", "others", "kernel", "idle", "unattributed"} {
+				header = append(header, id+"_"+line+"_j")
+			}
+		}
 	}
 	if err := c.Write(append(header, "quality")); err != nil {
 		return err
@@ -248,11 +255,16 @@ func samplesCSV(w io.Writer, r *report.Run) error {
 	// four times as fast as through the csv package.
 	c.Flush()
 	var line []byte
-	err := eachPower(r.Samples, func(t float64, energyJ, powerW []float64) error {
+	err := eachPower(r.Samples, func(t float64, energyJ, powerW, splitJ []float64) error {
 		line = strconv.AppendFloat(line[:0], t, 'g', -1, 64)
 		for k := range energyJ {
 			line = appendKnown(append(line, ','), energyJ[k])
 			line = appendKnown(append(line, ','), powerW[k])
+			if splitJ != nil {
+				for _, j := range splitJ[k*report.SplitLines:][:report.SplitLines] {
+					line = appendKnown(append(line, ','), j)
+				}
+			}
 		}
 		line = append(line, ',')
 		line = append(line, r.Source.Quality...)

@@ -158,7 +158,10 @@ func overheadText(r *report.Run) string {
 	s := quantity(o.CPUS, "s", 3) + " of CPU time, " + quantity(o.WindowCPUS, "s", 3) + " of it meanwhile"
 	if r.DurationS > 0 {
 		s += " (" + percent(o.WindowCPUS/r.DurationS) + " of one CPU"
-		if o.EnergyJ != nil {
+		switch tool := r.Attribution.ToolJ; {
+		case tool != nil:
+			s += ", " + quantity(*tool, "J", 3) + " of the others' joules"
+		case o.EnergyJ != nil:
 			s += ", about " + quantity(*o.EnergyJ, "J", 2)
 		}
 		s += ")"
@@ -173,11 +176,13 @@ func overheadText(r *report.Run) string {
 	return s
 }
 
-func plural(n int, noun string) string {
+// plural counts things: "1 reading", "14 readings". A plural that is not
+// formed with s brings its ending.
+func plural(n int, noun string, ending ...string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return count(float64(n)) + " " + noun + "s"
+	return count(float64(n)) + " " + noun + strings.Join(append(ending, "s")[:1], "")
 }
 
 // hostText says on what machine.
@@ -197,20 +202,6 @@ func hostText(h report.Host) string {
 		add("in %s", h.Virtualization)
 	}
 	return plain(strings.Join(parts, ", "))
-}
-
-// attributionText says whose joules these are when nothing split them.
-func attributionText(r *report.Run) string {
-	if m := r.Attribution.Method; m != "" && m != "none" {
-		return "Split by " + plain(m) + "."
-	}
-	switch {
-	case r.Attribution.Reason != "":
-		return "Not attributed: " + r.Attribution.Reason
-	case r.Command == nil || isEstimate(r):
-		return ""
-	}
-	return "These are the whole machine's joules over this time, not the command's alone."
 }
 
 // estimateText is what stands over an estimate.

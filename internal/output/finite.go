@@ -83,6 +83,11 @@ func nonFiniteSample(s *report.Series, path string) (where string, x float64, fo
 				return fmt.Sprintf("%s[%d].energy_j.%s", path, i, s.Domains()[k]), j, true
 			}
 		}
+		for k, j := range s.SplitAt(i) {
+			if math.IsInf(j, 0) {
+				return fmt.Sprintf("%s[%d].split_j.%s", path, i, s.Domains()[k/report.SplitLines]), j, true
+			}
+		}
 	}
 	return "", 0, false
 }

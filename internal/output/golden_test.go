@@ -3,6 +3,7 @@ package output
 import (
 	"bytes"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -18,10 +19,12 @@ var update = flag.Bool("update", false, "rewrite the golden files and the exampl
 const goldenDir = "../../testdata/golden"
 
 func runs() map[string]*report.Run {
-	return map[string]*report.Run{
+	all := map[string]*report.Run{
 		"run-server": twoSockets(), "run-client": client(), "run-estimate": estimate(),
 		"run-failed-zone": failedZone(), "run-samples": overTime(), "run-cross-check": crossCheck(), "run-killed": killed(),
 	}
+	maps.Copy(all, splitRuns())
+	return all
 }
 
 func doctors() map[string]*report.Doctor {
@@ -61,6 +64,10 @@ func TestGolden(t *testing.T) {
 	compareGolden(t, "run-server.color.txt", render(t, Table, twoSockets(), Options{Color: true}))
 	compareGolden(t, "run-estimate.color.txt", render(t, Table, estimate(), Options{Color: true}))
 	compareGolden(t, "run-samples.ascii.txt", render(t, Table, overTime(), Options{ASCII: true}))
+	compareGolden(t, "run-split-cycles.color.txt", render(t, Table, splitCycles(), Options{Color: true}))
+	compareGolden(t, "run-split-cycles.top.txt", render(t, Table, splitCycles(), Options{Top: 3, Width: 120}))
+	compareGolden(t, "run-split-proc.ascii.txt", render(t, Table, splitProc(), Options{ASCII: true}))
+	compareGolden(t, "run-split-time.50.txt", render(t, Table, splitTime(), Options{Width: 50}))
 	compareGolden(t, "run-client.50.txt", render(t, Table, client(), Options{Width: 50}))
 	compareGolden(t, "run-server.140.txt", render(t, Table, twoSockets(), Options{Width: 140}))
 	compareGolden(t, "doctor-forbidden.color.txt", render(t, Table, doctorForbidden(), Options{Color: true}))

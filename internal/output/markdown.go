@@ -62,7 +62,7 @@ func code(s string) string {
 }
 
 // runMarkdown writes the result of a run for an issue or a paper.
-func runMarkdown(w io.Writer, r *report.Run) error {
+func runMarkdown(w io.Writer, r *report.Run, o Options) error {
 	m := &markdown{}
 	name := md(subject(r))
 	if r.Command != nil {
@@ -74,11 +74,13 @@ func runMarkdown(w io.Writer, r *report.Run) error {
 		m.para("**ESTIMATE.** %s", estimateNote(r))
 	}
 	m.domains(r)
+	m.split(r, o.Top)
 	m.course(r)
 	m.metrics(r)
 	m.models(r)
 	m.crossCheck(r)
 	m.refusals(r)
+	m.splitRefusals(r)
 	m.warnings(r)
 	m.para("Overhead of energyprobe: %s.", md(overheadText(r)))
 	m.Truncate(m.Len() - 1)
@@ -137,7 +139,11 @@ func (m *markdown) course(r *report.Run) {
 		plural(r.Samples.Len(), "sample"), quantity(cellS, "s", 3))
 	var rows [][]string
 	for _, c := range all {
-		rows = append(rows, []string{md(c.domain), cellCode(c.sparkline()), watts(c.min), watts(c.mean), watts(c.max)})
+		name := md(c.domain)
+		if c.inner {
+			name = "&emsp;" + md(targetWord(r))
+		}
+		rows = append(rows, []string{name, cellCode(c.sparkline()), watts(c.min), watts(c.mean), watts(c.max)})
 	}
 	m.table([]string{"Domain", "Course", "Min", "Mean", "Max"}, []bool{false, false, true, true, true}, rows)
 }

@@ -44,6 +44,17 @@ func commonPrefix(amounts []float64, least float64) prefix {
 	return p
 }
 
+// columnPrefix is the prefix of a column of amounts that differ much, by its
+// largest: four or five digits before the point read better than a small one
+// with zeros behind it.
+func columnPrefix(largest float64) prefix {
+	p := prefixFor(largest, 5)
+	if next := prefixOf(p.exp/3 - 1); p.exp > 0 && math.Abs(next.scale(largest)) < 1e5 {
+		return next
+	}
+	return p
+}
+
 // leastPrefix is the exponent of the smallest prefix, femto.
 const leastPrefix = -15
 

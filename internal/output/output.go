@@ -114,7 +114,7 @@ func writeRun(w io.Writer, f Format, r *report.Run, o Options) error {
 	case CSV:
 		return runCSV(w, r)
 	case Markdown:
-		return runMarkdown(w, r)
+		return runMarkdown(w, r, o)
 	}
 	_, err := ParseFormat(string(f))
 	return err

@@ -155,13 +155,23 @@ func compareSamples(t *testing.T, r *report.Run) {
 		t.Fatalf("%d lines for %d samples", len(rows), r.Samples.Len())
 	}
 	last := make([]float64, len(r.Samples.Domains()))
+	width := 2 // columns per domain
+	if r.Samples.HasSplit() {
+		width += report.SplitLines
+	}
 	for i, row := range rows[1:] {
 		at, energyJ := r.Samples.At(i)
 		if row[0] != exact(&at) || row[len(row)-1] != string(r.Source.Quality) {
 			t.Fatalf("sample %d: %q", i, row)
 		}
 		for k, j := range energyJ {
-			cell, power := row[1+2*k], row[2+2*k]
+			cell, power := row[1+width*k], row[2+width*k]
+			for l := range width - 2 {
+				j := r.Samples.SplitAt(i)[k*report.SplitLines+l]
+				if want := exact(&j); row[3+width*k+l] != want && !(math.IsNaN(j) && row[3+width*k+l] == "") {
+					t.Fatalf("sample %d: line %d of %s printed as %q, want %s", i, l, r.Samples.Domains()[k], row[3+width*k+l], want)
+				}
+			}
 			if math.IsNaN(j) {
 				if cell != "" || power != "" {
 					t.Fatalf("sample %d: an unknown value prints as %q J, %q W", i, cell, power)

@@ -258,7 +258,6 @@ func overTime() *report.Run {
 func crossCheck() *report.Run {
 	r := twoSockets()
 	r.Command = &report.Command{Argv: []string{"stress-ng", "--cpu", "40", "-t", "12"}, PID: 41301, User: "build", ExitCode: ptr(0)}
-	r.Attribution = report.Attribution{Method: "ebpf-cycles"}
 	r.Models, r.Metrics = nil, nil
 	r.CrossCheck = []report.CrossCheck{
 		{Domain: "package-0", EnergyJ: map[string]float64{"perf": 1041.6893, "powercap": 1041.6270, "msr": 1041.6893},

@@ -15,6 +15,7 @@ func runTable(w io.Writer, r *report.Run, o Options) error {
 	p := newPage(o)
 	p.head(r)
 	p.domains(r)
+	p.split(r)
 	p.course(r)
 	p.facts("Counters of "+whose(r), facts(r, counterHeadlines[:]))
 	p.facts("Energy put against work", facts(r, energyHeadlines[:]))
@@ -22,6 +23,7 @@ func runTable(w io.Writer, r *report.Run, o Options) error {
 	p.models(r)
 	p.crossCheck(r)
 	p.refusals(r)
+	p.splitRefusals(r)
 	p.warnings(r)
 	p.foot(r)
 	return p.writeTo(w)
@@ -117,6 +119,9 @@ func (p *page) course(r *report.Run) {
 	for _, id := range r.Samples.Domains() {
 		idWidth = max(idWidth, columns(id))
 	}
+	if r.Samples.HasSplit() {
+		idWidth = max(idWidth, 2+columns(targetWord(r)))
+	}
 	const figures = 34 // three columns of watts with their gaps, and the margin
 	all, cellS := courses(r.Samples, min(max(p.o.Width-idWidth-figures, 10), 120))
 	end, _ := r.Samples.At(r.Samples.Len() - 1)
@@ -128,7 +133,11 @@ func (p *page) course(r *report.Run) {
 		g.header[i] = p.dim(g.header[i])
 	}
 	for _, c := range all {
-		g.rows = append(g.rows, []string{plain(c.domain), p.cyan(c.sparkline()), watts(c.min), watts(c.mean), watts(c.max)})
+		name, style := plain(c.domain), p.cyan
+		if c.inner {
+			name, style = "  "+targetWord(r), p.green
+		}
+		g.rows = append(g.rows, []string{name, style(c.sparkline()), watts(c.min), watts(c.mean), watts(c.max)})
 	}
 	p.table(g)
 }
@@ -358,11 +367,15 @@ func (p *page) refusals(r *report.Run) {
 	} else {
 		p.section("Sources not used")
 	}
+	p.refused(r.Source.Refused)
+}
+
+func (p *page) refused(all []report.Refusal) {
 	width := 0
-	for _, f := range r.Source.Refused {
+	for _, f := range all {
 		width = max(width, columns(plain(f.Name)))
 	}
-	for _, f := range r.Source.Refused {
+	for _, f := range all {
 		p.finding(report.Check{Name: f.Name, State: report.CheckState(f.Kind), Detail: f.Reason, Remedy: f.Remedy}, width)
 	}
 }
@@ -396,6 +409,12 @@ func (p *page) warnings(r *report.Run) {
 func (p *page) foot(r *report.Run) {
 	p.blank()
 	p.text(p.dim("  source    "), sourceText(r), p.normal)
+	if isSplit(r) {
+		p.text(p.dim("  split     "), splitText(r), p.normal)
+	}
+	if s := idleText(r); s != "" {
+		p.text(p.dim("  idle      "), s, p.normal)
+	}
 	if h := hostText(r.Host); h != "" {
 		p.text(p.dim("  host      "), h, p.normal)
 	}

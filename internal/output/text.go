@@ -2,6 +2,7 @@ package output
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -104,12 +105,35 @@ func withAdvice(message, advice string) string {
 	return strings.TrimRight(message, ". ") + ". " + advice
 }
 
+// unitWord is a unit as it stands behind a number.
+var unitWord = regexp.MustCompile(`^[fpnµmkMGT]?(J|W|s|Hz|B|%)[),;.:]*$`)
+
+// words are what wrap keeps together: a number, its uncertainty and its unit
+// are one.
+func words(text string) []string {
+	var out []string
+	for _, w := range strings.Fields(text) {
+		if last := len(out) - 1; last >= 0 && glued(out[last], w) {
+			out[last] += " " + w
+			continue
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+func glued(before, w string) bool {
+	end := before[len(before)-1]
+	return end >= '0' && end <= '9' && (w == "±" || w == "+-" || unitWord.MatchString(w)) ||
+		strings.HasSuffix(before, " ±") || strings.HasSuffix(before, " +-")
+}
+
 // wrap breaks text at blanks into lines of at most width columns; a word that
 // is longer stays whole, so that a path or a command can be copied.
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for _, word := range words(text) {
 		switch {
 		case line == "":
 			line = word
@@ -135,6 +159,19 @@ func shorten(s string, width int) string {
 		r = r[:len(r)-1]
 	}
 	return string(r) + "…"
+}
+
+// shortenFront cuts s to width columns at its front: the end of a path says
+// more.
+func shortenFront(s string, width int) string {
+	if columns(s) <= width {
+		return s
+	}
+	r := []rune(s)
+	for len(r) > 0 && columns(string(r))+1 > width {
+		r = r[1:]
+	}
+	return "…" + string(r)
 }
 
 // toASCII spells the typography of tables in ASCII; what users brought along

@@ -1,0 +1,332 @@
+package output
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/report"
+)
+
+// What the table and the Markdown say about whose the joules are.
+
+// isSplit reports whether the joules were shared out.
+func isSplit(r *report.Run) bool {
+	m := r.Attribution.Method
+	return m != "" && m != string(energy.NoMethod)
+}
+
+// attributionText says whose joules these are when nothing split them.
+func attributionText(r *report.Run) string {
+	switch {
+	case isSplit(r):
+		return ""
+	case r.Attribution.Reason != "":
+		return "Not attributed: " + r.Attribution.Reason
+	case r.Command == nil || isEstimate(r):
+		return ""
+	}
+	return "These are the whole machine's joules over this time, not the command's alone."
+}
+
+// spender is the target as the subject of a sentence.
+func spender(r *report.Run) string {
+	switch {
+	case r.Command != nil:
+		return shorten(subject(r), 40)
+	case r.Target.Kind == "pid":
+		return subject(r) + " and what it started"
+	case r.Target.Kind == "cgroup":
+		return subject(r)
+	}
+	return "All programs"
+}
+
+// spentText is the answer that people come for: "make -j8 spent 812 ± 9 J of
+// the machine's 1204 J (67.4 %)".
+func spentText(r *report.Run) string {
+	a := r.Attribution
+	if a.TargetJ == nil {
+		return "What " + spender(r) + " spent is not known: " + reasonOf(a.Split, "target_j")
+	}
+	s := spender(r) + " spent " + about(r) + amount(*a.TargetJ, a.TargetUncertaintyJ)
+	total := r.Total.EnergyJ
+	if total == nil {
+		return s
+	}
+	of := quantity(*total, "J", digitsOf(*total, r.Total.UncertaintyJ, 3, 5))
+	if *total >= 1000 && *total < 99_999 {
+		of = count(math.Round(*total)) + " J" // as one would say it
+	}
+	s += " of the machine's " + about(r) + of
+	if *total > 0 {
+		s += " (" + percent(*a.TargetJ / *total) + ")"
+	}
+	if holdsIdle(a) {
+		s += ", its part of the idle power included"
+	}
+	return s
+}
+
+// holdsIdle reports whether the target's joules hold idle power.
+func holdsIdle(a report.Attribution) bool {
+	return a.IdleJ == nil || a.IdlePolicy == "proportional" || a.IdlePolicy == "reserved"
+}
+
+// about marks what comes from an estimate.
+func about(r *report.Run) string {
+	if isEstimate(r) {
+		return "≈ "
+	}
+	return ""
+}
+
+// amount prints joules with their uncertainty: "812 ± 9 J".
+func amount(j float64, unc *float64) string {
+	p := columnPrefix(j)
+	value, plus := plusMinus(j, unc, p)
+	if plus != "" {
+		value += " ± " + plus
+	}
+	return value + " " + p.symbol + "J"
+}
+
+func reasonOf(s report.Split, line string) string {
+	return cmp.Or(s.Unknown[line], "no reason given")
+}
+
+// splitLine is one of the five lines.
+type splitLine struct {
+	name  string // as JSON spells it
+	label string // "" for the target's
+	of    func(report.Split) *float64
+}
+
+var splitLines = [...]splitLine{
+	{"target_j", "", func(s report.Split) *float64 { return s.TargetJ }},
+	{"others_j", "others", func(s report.Split) *float64 { return s.OthersJ }},
+	{"kernel_j", "kernel", func(s report.Split) *float64 { return s.KernelJ }},
+	{"idle_j", "idle", func(s report.Split) *float64 { return s.IdleJ }},
+	{"unattributed_j", "unattributed", func(s report.Split) *float64 { return s.UnattributedJ }},
+}
+
+// targetWord names the target in one word.
+func targetWord(r *report.Run) string {
+	switch r.Target.Kind {
+	case "command", "":
+		return "command"
+	case "pid":
+		return "process"
+	case "machine":
+		return "programs"
+	}
+	return plain(r.Target.Kind)
+}
+
+// splitTable is how the joules of each domain fall to those that ran: a
+// column for each of the five lines.
+type splitTable struct {
+	header []string   // with the unit of all cells
+	rows   [][]string // the last is the total, where there are several domains
+	shares []string   // of the total
+	notes  []fact     // why lines are not known
+}
+
+func newSplitTable(r *report.Run) splitTable {
+	a := r.Attribution
+	parts := slices.Clone(a.PerDomain)
+	if len(parts) != 1 {
+		parts = append(parts, report.DomainSplit{ID: "total", EnergyJ: r.Total.EnergyJ, Split: a.Split})
+	}
+	largest := 0.0
+	for _, d := range parts {
+		largest = max(largest, deref(d.EnergyJ))
+	}
+	p := columnPrefix(largest)
+	t := splitTable{header: []string{"Domain, " + p.symbol + "J", targetWord(r)}}
+	for _, l := range splitLines[1:] {
+		t.header = append(t.header, l.label)
+	}
+	for _, d := range parts {
+		row := []string{plain(d.ID)}
+		decimals := splitDecimals(d, p)
+		for _, l := range splitLines {
+			row = append(row, joulesCell(l.of(d.Split), p, decimals))
+		}
+		t.rows = append(t.rows, row)
+		t.note(r, d)
+	}
+	for c := 1; c < len(t.header); c++ {
+		alignColumn(t.rows, c)
+	}
+	t.share(r)
+	return t
+}
+
+// splitDecimals is how many decimal places the lines of a domain support: what
+// the target's uncertainty says holds for the others as well, which are the
+// other side of the same split.
+func splitDecimals(d report.DomainSplit, p prefix) int {
+	if u := d.TargetUncertaintyJ; u != nil && *u > 0 {
+		return min(max(decimalsFor(p.scale(*u)), 0), 6)
+	}
+	v := p.scale(max(deref(d.EnergyJ), deref(d.TargetJ)))
+	if v == 0 {
+		return 0
+	}
+	return min(max(valueDigits-1-exponent(v, valueDigits), 0), 6)
+}
+
+// joulesCell prints the digits of an energy; what rounds to nothing without
+// being nothing is less than the last digit.
+func joulesCell(j *float64, p prefix, decimals int) string {
+	if j == nil {
+		return "-"
+	}
+	v := p.scale(*j)
+	if v == 0 {
+		return "0"
+	}
+	s := fixed(v, decimals)
+	if strings.Trim(s, "0.") == "" {
+		return "<" + fixed(math.Pow10(-decimals), decimals)
+	}
+	return s
+}
+
+// share adds the lines' parts of the total.
+func (t *splitTable) share(r *report.Run) {
+	if deref(r.Total.EnergyJ) <= 0 {
+		return
+	}
+	t.shares = []string{"share"}
+	for _, l := range splitLines {
+		s := "-"
+		if v := l.of(r.Attribution.Split); v != nil {
+			s = percent(*v / *r.Total.EnergyJ)
+		}
+		t.shares = append(t.shares, s)
+	}
+}
+
+// note says why lines of d are not known. Lines that share a reason share a
+// note, and a reason that holds for several domains is given once.
+func (t *splitTable) note(r *report.Run, d report.DomainSplit) {
+	for i, l := range splitLines {
+		if l.of(d.Split) != nil {
+			continue
+		}
+		label := t.header[1+i]
+		reason := reasonOf(d.Split, l.name)
+		if k := slices.IndexFunc(t.notes, func(f fact) bool { return f.value == reason }); k < 0 {
+			t.notes = append(t.notes, fact{label, reason})
+		} else if !slices.Contains(strings.Split(t.notes[k].label, ", "), label) {
+			t.notes[k].label += ", " + label
+		}
+	}
+}
+
+// alignColumn pads the cells of a column so that their decimal points stand
+// below each other once they are aligned to the right.
+func alignColumn(rows [][]string, c int) {
+	behind := 0
+	for _, row := range rows {
+		behind = max(behind, fraction(row[c]))
+	}
+	for _, row := range rows {
+		if row[c] != "" && row[c] != "-" {
+			row[c] += strings.Repeat(" ", behind-fraction(row[c]))
+		}
+	}
+}
+
+// splitText says how the joules were split.
+func splitText(r *report.Run) string {
+	a := r.Attribution
+	s := plain(a.Method)
+	if a.Weights != "" {
+		s += ": " + plain(a.Weights)
+	}
+	if i := a.Intervals; i != nil {
+		s += "; " + plural(i.N, "interval")
+		if i.N > 0 {
+			s += " of " + quantity(i.MeanLengthS, "s", 3)
+		}
+		switch i.ClosedIn {
+		case "kernel":
+			s += ", closed in the kernel"
+		case "user":
+			s += ", closed by this program's readings"
+		}
+	}
+	return s + lostText(a.Lost)
+}
+
+func lostText(l *report.Lost) string {
+	if l == nil {
+		return ""
+	}
+	s := ""
+	if l.Tasks > 0 {
+		s += "; " + plural(int(l.Tasks), "task") + " found no room in the kernel's tables"
+	}
+	if l.Events > 0 {
+		s += "; " + plural(int(l.Events), "event") + " lost"
+	}
+	if l.Processes > 0 {
+		s += "; " + plural(int(l.Processes), "process", "es") + " without a line"
+	}
+	return s
+}
+
+// idleText says what the idle machine draws, how that is known, and who gets
+// it; "" when there is nothing to say.
+func idleText(r *report.Run) string {
+	var order []string // of the ways it was learnt
+	by := map[string][]string{}
+	for _, i := range r.Attribution.Idle {
+		s, how := idleWatts(i)
+		if by[how] == nil {
+			order = append(order, how)
+		}
+		by[how] = append(by[how], s)
+	}
+	var parts []string
+	for _, how := range order {
+		s := strings.Join(by[how], ", ")
+		if how != "" {
+			s += ", " + how
+		}
+		parts = append(parts, s)
+	}
+	if parts == nil {
+		return ""
+	}
+	return strings.Join(parts, "; ") + policyText(r)
+}
+
+func idleWatts(i report.IdlePower) (text, how string) {
+	if i.PowerW == nil {
+		return plain(i.ID) + " not known: " + plain(cmp.Or(i.Reason, "no reason given")), ""
+	}
+	value, plus := plusMinus(*i.PowerW, i.UncertaintyW, noPrefix)
+	if plus != "" {
+		value += " ± " + plus
+	}
+	return plain(i.ID) + " " + value + " W", plain(i.How)
+}
+
+func policyText(r *report.Run) string {
+	a := r.Attribution
+	switch {
+	case a.IdlePolicy == "proportional":
+		return "; shared out in proportion to what each spent"
+	case a.IdlePolicy == "reserved" && a.IdleSharePct != nil:
+		return "; " + percent(*a.IdleSharePct/100) + " of it charged to the " + targetWord(r) + ", which has reserved as much"
+	case a.IdleJ == nil:
+		return ""
+	}
+	return "; kept apart (--idle none)"
+}
