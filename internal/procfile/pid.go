@@ -88,6 +88,7 @@ type Stat struct {
 	RSS                  uint64
 	Flags                uint64 // PF_ flags (include/linux/sched.h)
 	Processor            int    // CPU it ran on last, -1 where the line ends before
+	Group                int    // process group, 0 where there is none (a kernel thread, a process that ends)
 }
 
 // KernelThread reports whether the task has no program: PF_KTHREAD.
@@ -117,11 +118,14 @@ func ParseStat(b []byte) (s Stat, err error) {
 		10: &s.User, 11: &s.System, 12: &s.KidsUser, 13: &s.KidsSystem,
 		16: &threads, 18: &s.Start, 20: &s.RSS,
 	}
-	for _, into := range fields {
+	for i, into := range fields {
 		ok := false
-		if into == nil {
+		switch {
+		case i == 1:
+			s.Group, rest, ok = group(rest)
+		case into == nil:
 			rest, ok = Skip(rest, 1)
-		} else {
+		default:
 			*into, rest, ok = Uint(rest)
 		}
 		if !ok {
@@ -138,6 +142,16 @@ func ParseStat(b []byte) (s Stat, err error) {
 	}
 	s.PPID, s.Threads, s.Processor = int(ppid), int(threads), processor(rest)
 	return s, nil
+}
+
+// group takes a number that is -1 where the task has no signal handlers any
+// more.
+func group(b []byte) (id int, rest []byte, ok bool) {
+	word, rest := Word(b)
+	if v, left, isNumber := Uint(word); isNumber && len(left) == 0 && v <= 1<<30 {
+		id = int(v)
+	}
+	return id, rest, len(word) > 0
 }
 
 // processor takes field 39 off what follows field 24.

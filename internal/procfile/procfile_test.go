@@ -30,7 +30,7 @@ func FuzzParseStat(f *testing.F) {
 		if s.Processor >= 0 {
 			tail = fmt.Sprintf(" 0 0 0 0 0 0 0 0 0 0 0 0 0 -1 %d 0", s.Processor)
 		}
-		again := fmt.Sprintf("9 (%s) %c %d 0 0 0 0 %d %d %d %d %d %d %d %d %d 0 0 %d 0 %d 0 %d%s\n", s.Comm, s.State, s.PPID, s.Flags,
+		again := fmt.Sprintf("9 (%s) %s %d %d 0 0 0 %d %d %d %d %d %d %d %d %d 0 0 %d 0 %d 0 %d%s\n", s.Comm, []byte{s.State}, s.PPID, s.Group, s.Flags,
 			s.Minor, s.KidsMinor, s.Major, s.KidsMajor, s.User, s.System, s.KidsUser, s.KidsSystem, s.Threads, s.Start, s.RSS, tail)
 		r, err := ParseStat([]byte(again))
 		if err != nil || !bytes.Equal(r.Comm, s.Comm) {
