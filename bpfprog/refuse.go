@@ -1,7 +1,6 @@
 package bpfprog
 
 import (
-	"fmt"
 	"errors"
 	"io/fs"
 	"strings"
@@ -19,7 +18,7 @@ func refuse(tried string, err error) *energy.Refusal {
 	var verifier *ebpf.VerifierError
 	switch {
 	case errors.As(err, &verifier):
-		reason = fmt.Sprintf("the kernel's verifier refuses a program: %+v", verifier)
+		reason = "the kernel's verifier refuses a program: " + verdict(verifier)
 		r.Remedy = "report this kernel's version with the output of energyprobe doctor"
 	case errors.Is(err, unix.ENOSYS):
 		r.Kind, reason = energy.ErrAbsent, "the kernel has no bpf(2), or a seccomp filter hides it"
@@ -34,7 +33,14 @@ func refuse(tried string, err error) *energy.Refusal {
 	return r
 }
 
-func firstLine(err error) string {
-	s, _, _ := strings.Cut(err.Error(), "\n")
-	return s
+// verdict is the end of the verifier's log, where it says why.
+func verdict(v *ebpf.VerifierError) string {
+	log := v.Log
+	for len(log) > 0 && strings.HasPrefix(log[len(log)-1], "processed ") {
+		log = log[:len(log)-1]
+	}
+	if len(log) == 0 {
+		return v.Error()
+	}
+	return strings.Join(log[max(0, len(log)-3):], "; ")
 }

@@ -71,6 +71,15 @@ func (t *Tracker) Forget() {
 	t.dropped = 0
 }
 
+// Intervals returns how many intervals have ended on the first place.
+func (t *Tracker) Intervals() uint64 {
+	var p usagePlace
+	if t.objects.Places.Lookup(uint32(0), &p) != nil {
+		return 0
+	}
+	return p.K
+}
+
 // packages reads the accounts of every place.
 func (t *Tracker) packages() ([]energy.PackageUsage, error) {
 	out := make([]energy.PackageUsage, len(t.o.Places))
@@ -260,4 +269,3 @@ func (t *Tracker) iterate(p *ebpf.Program, each func(*usageLine, []usageAccount)
 		}
 	}
 }
-

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -62,6 +63,7 @@ func eventGroups() [][]event {
 type Counters struct {
 	groups   []*group
 	refused  map[string]*energy.Refusal // by metric
+	left     func()                     // opens what was left to others
 	provided map[string]float64
 	by       string // who provided them
 	userOnly bool
@@ -76,20 +78,28 @@ type group struct {
 }
 
 // OpenCounters opens every counter it can get for the target.
-func OpenCounters(root string, t Target) *Counters {
+func OpenCounters(root string, t Target) *Counters { return openCounters(root, t, eventGroups()) }
+
+func openCounters(root string, t Target, wanted [][]event) *Counters {
 	c := &Counters{refused: map[string]*energy.Refusal{}}
 	flags, pids, cpus, closeTarget, err := t.resolve(root)
 	defer closeTarget()
 	if err != nil {
-		for _, events := range eventGroups() {
+		for _, events := range wanted {
 			c.refuse(events, err)
 		}
 		return c
 	}
 	pmus := corePMUs(root)
 	c.hybrid = len(pmus) > 1
-	for _, events := range eventGroups() {
+	for _, events := range wanted {
 		if t.WithoutCycles && events[0].metric == "cpu.cycles" {
+			c.left = func() {
+				t.WithoutCycles = false
+				more := openCounters(root, t, [][]event{events})
+				c.groups, c.userOnly = append(c.groups, more.groups...), c.userOnly || more.userOnly
+				maps.Copy(c.refused, more.refused)
+			}
 			continue
 		}
 		for _, pmuType := range pmus {
@@ -109,6 +119,14 @@ func OpenCounters(root string, t Target) *Counters {
 		}
 	}
 	return c
+}
+
+// OpenLeft opens what was left to somebody else, who has failed.
+func (c *Counters) OpenLeft() {
+	if c.left != nil {
+		c.left()
+		c.left = nil
+	}
 }
 
 // Provide gives the values of metrics that were left to source.

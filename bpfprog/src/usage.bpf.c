@@ -124,7 +124,7 @@ struct place {
 };
 
 struct rate {
-	u64 k, ns, energy[DOMAINS];
+	u64 k, weight, ns, energy[DOMAINS];
 };
 
 struct task {
@@ -312,6 +312,9 @@ static void settle(struct task *t)
 	r = rate_of(p, k);
 	if (!r || r->k != k)
 		return;
+	/* Nobody has more of an interval than all of it, whatever was taken for its weight. */
+	if (w > r->weight)
+		w = r->weight;
 	a->s.ns += w * r->ns >> (RATE_BITS - FRACTION);
 	for (int d = 0; d < DOMAINS; d++)
 		a->s.energy[d] += w * r->energy[d] >> (RATE_BITS - FRACTION);
@@ -389,7 +392,7 @@ static u64 coordinate(struct cpu *c)
 static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_party, u64 now)
 {
 	u64 dt = c->since && now > c->since ? now - c->since : 0, irq = c->irq_ns, shared = 0, w, w_irq = 0, w_task;
-	u64 cyc = 0, ins = 0, cyc_now = 0, ins_now = 0, b;
+	u64 cyc = 0, ins = 0, cyc_now = 0, ins_now = 0, b, slot;
 	u32 party = c->party;
 	struct cpu *s = 0;
 
@@ -419,13 +422,16 @@ static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_
 		if (irq && dt)
 			w_irq = dt < (1ull << 30) ? w * irq / dt : 0;
 		w_task = w - w_irq;
-		c->coord[party] += w_task;
+		slot = party & (PARTIES - 1);
+		keep(slot); /* older verifiers forget the check above */
+		slot &= PARTIES - 1;
+		c->coord[slot] += w_task;
 		c->coord[KERNEL] += w_irq;
 		c->busy_ns += dt;
-		c->party_ns[party] += dt - irq;
+		c->party_ns[slot] += dt - irq;
 		c->party_ns[KERNEL] += irq;
-		c->party_cycles[party] += cyc;
-		c->party_instructions[party] += ins;
+		c->party_cycles[slot] += cyc;
+		c->party_instructions[slot] += ins;
 		if (dt > 20000)
 			c->rate = (w << 16) / dt;
 	} else {
@@ -436,6 +442,9 @@ static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_
 		c->busy_ns += irq;
 		c->party_ns[KERNEL] += irq;
 	}
+	/* Until something is known: time, or a cycle per ns. */
+	if (!c->rate)
+		c->rate = 1 << 16;
 	c->irq_total += irq;
 	c->since = now;
 	c->party = next_party;
@@ -483,7 +492,10 @@ static u64 look(struct cpu *c, u64 now, u64 x[PARTIES])
 		rate = c->rate;
 		if (!(seq & 1) && __sync_fetch_and_add(&c->seq, 0) == seq) {
 			if (party < PARTIES && since && now > since) {
-				x[party] += (now - since) * rate >> 16;
+				u64 slot = party & (PARTIES - 1);
+
+				keep(slot);
+				x[slot & (PARTIES - 1)] += (now - since) * rate >> 16;
 				busy += now - since;
 			}
 			break;
@@ -624,6 +636,7 @@ static int close_place(u32 p, u64 now, u64 counters[DOMAINS], bool force)
 		b->energy[d] += e[d];
 	}
 	r->k = pl->k;
+	r->weight = weight;
 	r->ns = 0;
 	if (weight) {
 		r->ns = (dt << RATE_BITS) / weight;

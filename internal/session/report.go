@@ -22,8 +22,7 @@ func (s *session) report() *report.Run {
 		Schema: report.RunSchema, RunID: newRunID(), StartedAt: s.startedAt, DurationS: s.duration(),
 		Window: report.Window{StartNS: int64(s.start), EndNS: int64(s.end)},
 		Tool:   s.Tool, Host: HostReport(s.Root, s.topo), Metrics: map[string]report.Metric{},
-		Attribution: report.Attribution{Method: "none", Reason: "the joules are those of the whole machine during the window"},
-		Models:      map[string]report.Model{},
+		Models: map[string]report.Model{},
 	}
 	r.Host.TDP = TDPReport(s.match, s.modelErr)
 	r.Source = s.sourceReport()
@@ -35,6 +34,7 @@ func (s *session) report() *report.Run {
 		r.Domains = s.domains(t)
 		r.Total = report.Total(r.Domains, r.DurationS)
 		s.warnDomains(r.Domains, t)
+		r.Attribution = s.attributionReport(r)
 		s.compareModels(r, results)
 		if s.CrossCheck {
 			r.CrossCheck = s.crossCheck()
@@ -44,6 +44,7 @@ func (s *session) report() *report.Run {
 		r.Total = s.estimate(results)
 		r.Domains = s.estimates(t, r.Total)
 		s.putModels(r, results, nil)
+		r.Attribution = unsplit("nothing was measured that could be split")
 		s.warn("estimated", "nothing could be measured here: the joules are a model's estimate with a wide range", "energyprobe doctor says what is missing and how to get it")
 	}
 	s.derive(r)

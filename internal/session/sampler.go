@@ -17,6 +17,7 @@ import (
 // the time series. It has a thread to itself.
 type sampler struct {
 	tracks   []*energy.Track
+	attr     *attribution
 	host     *host.Sampler
 	interval time.Duration // of the time series, 0 for none
 	poll     time.Duration // against wraps
@@ -30,6 +31,7 @@ type sampler struct {
 	samples    int
 	missed     int
 	lateness   lateness
+	lastAt     float64        // of the last sample with a split, seconds
 	failed     error          // the last reading that failed as a whole
 	lookedUp   energy.Instant // when the time asleep was last asked for
 
@@ -44,7 +46,7 @@ type sampler struct {
 const pollLimit = 5 * time.Second
 
 func newSampler(s *session) *sampler {
-	m := &sampler{tracks: s.tracks, host: s.host, interval: s.Interval, poll: pollLimit}
+	m := &sampler{tracks: s.tracks, attr: s.attr, host: s.host, interval: s.Interval, poll: pollLimit}
 	zones := s.tracks[0].Source.Zones()
 	if m.interval > 0 {
 		var ids []string
@@ -53,6 +55,9 @@ func newSampler(s *session) *sampler {
 			m.ticks = append(m.ticks, z.Tick)
 		}
 		m.series = report.NewSeries(ids)
+		if m.attr != nil && m.attr.tracker != nil {
+			m.series = report.NewSplitSeries(ids)
+		}
 		m.row, m.sampled = make([]float64, len(zones)), make([]uint64, len(zones))
 	}
 	return m
@@ -63,6 +68,9 @@ func (m *sampler) run(start energy.Instant) {
 	m.start, m.over = start, make(chan struct{})
 	for _, t := range m.tracks {
 		m.poll = min(m.poll, t.PollInterval(pollLimit))
+	}
+	if m.attr.needsReadings() {
+		m.poll = min(m.poll, userInterval)
 	}
 	for i := range m.sampled {
 		m.sampled[i] = m.tracks[0].Meter.Counts(i)
@@ -158,6 +166,8 @@ func (m *sampler) read(now energy.Instant) bool {
 	m.samples++
 	if now >= m.nextSample {
 		m.nextSample = m.sample(m.nextSample, now)
+	} else if m.attr.needsReadings() {
+		m.attr.interval(m.tracks[0])
 	}
 	return true
 }
@@ -179,7 +189,12 @@ func (m *sampler) sample(due, now energy.Instant) energy.Instant {
 		m.sampled[i] = counts
 		at = t.Reading.At[i].After
 	}
-	m.series.Append(at.Sub(m.start).Seconds(), m.row)
+	if seconds := at.Sub(m.start).Seconds(); m.series.HasSplit() {
+		m.series.AppendSplit(seconds, m.row, m.attr.sample(t, m.row, seconds-m.lastAt))
+		m.lastAt = seconds
+	} else {
+		m.series.Append(seconds, m.row)
+	}
 	late := int(now.Sub(due) / m.interval)
 	m.missed += late
 	return due.Add(time.Duration(late+1) * m.interval)
@@ -203,6 +218,10 @@ func (m *sampler) complete(seconds float64, joules []float64) {
 	}
 	for i := range m.row {
 		m.row[i] = joules[i] - sums[i]
+	}
+	if m.series.HasSplit() {
+		m.series.AppendSplit(seconds, m.row, m.attr.lastSample(m.tracks[0], m.row, seconds-m.lastAt))
+		return
 	}
 	m.series.Append(seconds, m.row)
 }

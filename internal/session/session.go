@@ -96,6 +96,7 @@ type session struct {
 	host    *host.Sampler
 	hostErr error // what it can't measure of the target
 	sampler *sampler
+	attr    *attribution // nil where nothing is split
 
 	start, end    energy.Instant
 	closing       sync.Once
@@ -119,9 +120,12 @@ func (s *session) open() error {
 	// machines have a second processor: the command comes to its gate while the
 	// counters are opened and the processor table is parsed. All of it is over
 	// before the window opens.
+	s.prepareAttribution()
+	s.openCycles()
 	var prepared sync.WaitGroup
 	var targetErr error
 	prepared.Go(func() { model.Embedded() })
+	prepared.Go(s.openKernel)
 	prepared.Go(func() { targetErr = s.openTarget() })
 	err = s.openSources()
 	if err == nil && len(s.tracks) == 0 {
@@ -133,7 +137,10 @@ func (s *session) open() error {
 			s.warn("metrics-missing", r.Name+": "+r.Reason, cmp.Or(r.Remedy, "see energyprobe doctor"))
 		}
 	}
-	return errors.Join(targetErr, err)
+	if err = errors.Join(targetErr, err); err == nil {
+		s.startTracking()
+	}
+	return err
 }
 
 // openTarget makes the target, and takes the host's baseline for it.
@@ -249,6 +256,8 @@ func (s *session) measure(ctx context.Context) error {
 	s.toolCPUInside = ownCPU() - inside
 	s.target.finish(s)
 	s.sampler.join()
+	s.attr.finish(s.Threads)
+	s.provideCycles()
 	s.metrics = append(s.target.metrics(), s.host.Stop(s.end.Sub(s.start))...)
 	return nil
 }
@@ -261,6 +270,8 @@ func (s *session) approach() error {
 	if !s.measured() {
 		return s.tracks[0].Read()
 	}
+	s.attr.look(s.Threads)
+	defer s.attr.open(s.tracks[0])
 	if err := energy.Approach(s.tracks, approachLimit); err != nil {
 		s.warn("read-failed", "the counters could not be read at the start: "+err.Error(), "run again; if it stays, see energyprobe doctor")
 	}
@@ -275,6 +286,7 @@ func (s *session) closeWindow(at energy.Instant) {
 		defer runtime.UnlockOSThread()
 		s.end = at
 		s.sampler.halt()
+		s.attr.shut(s.tracks[0])
 		var err error
 		if s.measured() {
 			err = energy.Depart(s.tracks, departLimit)
@@ -320,6 +332,7 @@ func (s *session) close() {
 	if s.host != nil {
 		s.host.Stop(time.Nanosecond)
 	}
+	s.attr.close()
 	var errs []error
 	for _, t := range s.tracks {
 		errs = append(errs, t.Source.Close())

@@ -54,6 +54,7 @@ func (s *session) newTarget() (target, error) {
 // counters opens the performance counters. In a capture of another host there
 // is nothing to count.
 func (s *session) counters(t perfevent.Target) *perfevent.Counters {
+	t.WithoutCycles = s.attr != nil && s.attr.cycles != nil
 	return perfevent.OpenCounters(s.Root, t)
 }
 
@@ -88,6 +89,7 @@ func scoped(metrics []energy.Metric, scope energy.Scope) []energy.Metric {
 type counted struct{ counters *perfevent.Counters }
 
 func (c counted) finish(*session)                      {}
+func (c counted) performance() *perfevent.Counters     { return c.counters }
 func (c counted) metrics() []energy.Metric             { return c.counters.Metrics() }
 func (c counted) multiplexed() (part float64, is bool) { return c.counters.Multiplexed() }
 

@@ -1,0 +1,533 @@
+package session
+
+import (
+	"cmp"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/energyprobe/energyprobe/bpfprog"
+	"github.com/energyprobe/energyprobe/internal/attribute"
+	"github.com/energyprobe/energyprobe/internal/container"
+	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/source"
+	"github.com/energyprobe/energyprobe/internal/topology"
+	"github.com/energyprobe/energyprobe/perfevent"
+)
+
+// userInterval is the time between two readings that end a tracker's
+// intervals, where the kernel does not end them itself: long beside a counter's
+// refresh, by which the reading lags, and short beside most work.
+const userInterval = 20 * time.Millisecond
+
+// attribution is the tracker of a session, and where its account stood when
+// the window opened. A nil *attribution does nothing.
+type attribution struct {
+	tracker  energy.Tracker
+	kernel   *bpfprog.Tracker // the tracker, when it is in the kernel
+	cycles   *perfevent.Cycles
+	places   []energy.Place
+	refused  []*energy.Refusal // better methods
+	rule     attribute.Rule
+	given    float64 // idle power of a package by the user's word, 0 for none
+	baseline []energy.PackageUsage
+
+	from, to energy.Usage
+	last     energy.Usage // at the last sample
+	moved    [][energy.NumDomains]float64
+	at       []uint64 // the meter's counts at the last interval, by zone
+	failed   error
+	split    []float64 // of a sample
+	began    uint64    // the kernel's intervals when the window opened
+	readings int       // intervals that readings ended, since
+}
+
+// places lists the packages whose counters are split: sockets, or dies where
+// those have counters of their own (as Intel's do).
+func places(t *topology.Topology) []energy.Place {
+	var out []energy.Place
+	at := map[[2]int]int{}
+	for _, c := range t.CPUs {
+		if !c.Online || c.Socket < 0 {
+			continue
+		}
+		key := [2]int{c.Socket, -1}
+		if len(t.Dies(c.Socket)) > 1 && t.Identity.IsIntel() {
+			key[1] = c.Die
+		}
+		k, ok := at[key]
+		if !ok {
+			k = len(out)
+			at[key] = k
+			out = append(out, energy.Place{Socket: key[0], Die: key[1]})
+		}
+		out[k].CPUs = append(out[k].CPUs, c.ID)
+	}
+	return out
+}
+
+// siblings returns by CPU the other thread of its core, -1 for none; nil where
+// no core has two threads.
+func siblings(t *topology.Topology, n int) []int {
+	out := make([]int, n)
+	first := map[[3]int]int{}
+	some := false
+	for i := range out {
+		out[i] = -1
+	}
+	for _, c := range t.CPUs {
+		if !c.Online {
+			continue
+		}
+		key := [3]int{c.Socket, c.Die, c.Core}
+		if other, ok := first[key]; ok {
+			out[c.ID], out[other], some = other, c.ID, true
+			continue
+		}
+		first[key] = c.ID
+	}
+	if !some {
+		return nil
+	}
+	return out
+}
+
+// wants reports whether a method may be used.
+func (s *session) wants(m energy.Method) bool {
+	return s.Attribution == "" || s.Attribution == "auto" || s.Attribution == string(m)
+}
+
+// openCycles opens the counters that weigh the kernel's accounts. It comes
+// before the target's own counters, which leave cycles to them.
+func (s *session) openCycles() {
+	if !s.splits() || !s.wants(energy.ByCycles) {
+		return
+	}
+	c, err := perfevent.OpenCycles(s.Root, s.topo.Online, possible(s.topo))
+	if err != nil {
+		s.attr.refuse(energy.ByCycles, err)
+		return
+	}
+	s.attr.cycles = c
+}
+
+// splits reports whether there will be joules to split, as far as can be told
+// before the counters are open.
+func (s *session) splits() bool { return s.attr != nil }
+
+// possible returns how many CPUs the machine's numbers go up to.
+func possible(t *topology.Topology) int {
+	n := 0
+	for _, c := range t.CPUs {
+		n = max(n, c.ID+1)
+	}
+	return n
+}
+
+func (a *attribution) refuse(m energy.Method, err error) {
+	for _, r := range energy.Refusals(string(m), err) {
+		again := *r
+		again.Name = string(m)
+		a.refused = append(a.refused, &again)
+	}
+}
+
+// prepareAttribution decides whether joules will be split at all.
+func (s *session) prepareAttribution() {
+	if s.Attribution == string(energy.NoMethod) || s.Source == source.Model || !s.mayMeasure() {
+		return
+	}
+	if s.Root != "" && s.Root != "/" {
+		return // another host's files: nobody runs in them
+	}
+	policy, err := attribute.ParsePolicy(cmp.Or(s.IdlePolicy, attribute.IdleApart.String()))
+	if err != nil {
+		s.warn("idle-policy", err.Error(), "the idle line stays apart")
+	}
+	s.attr = &attribution{places: places(s.topo), rule: attribute.Rule{Policy: policy}, given: s.IdleW}
+}
+
+// mayMeasure reports whether any interface to a counter is there.
+func (s *session) mayMeasure() bool {
+	for _, path := range []string{"/sys/bus/event_source/devices/power", "/sys/class/powercap/intel-rapl", "/dev/cpu/0/msr"} {
+		if _, err := os.Stat(filepath.Join("/", s.Root, path)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// openKernel loads the kernel's tracker.
+func (s *session) openKernel() {
+	a := s.attr
+	if a == nil || !s.wants(energy.ByCycles) && !s.wants(energy.ByTime) {
+		return
+	}
+	n := possible(s.topo)
+	o := bpfprog.Options{Places: a.places, CPUs: n, Siblings: siblings(s.topo, n)}
+	if a.cycles != nil {
+		o.Cycles, o.Instructions = a.cycles.Cycles, a.cycles.Instructions
+	} else if !s.wants(energy.ByTime) {
+		return
+	}
+	k, err := bpfprog.Open(o)
+	if err != nil {
+		a.refuse(cmp.Or(map[bool]energy.Method{true: energy.ByCycles}[a.cycles != nil && s.wants(energy.ByCycles)], energy.ByTime), err)
+		return
+	}
+	a.kernel, a.tracker = k, k
+}
+
+// startTracking says whose energy is asked for, once the target is there, and
+// lets the kernel read the counters where it can.
+func (s *session) startTracking() {
+	a := s.attr
+	if a == nil {
+		return
+	}
+	if !s.measured() || len(s.tracks) == 0 {
+		a.close()
+		s.attr = nil
+		return
+	}
+	if a.kernel == nil && a.cycles != nil {
+		_ = a.cycles.Close()
+		a.cycles = nil
+		s.takeBackCycles()
+	}
+	if a.tracker == nil && !s.openFallback() {
+		return
+	}
+	if a.kernel != nil {
+		s.watchPower()
+		err := a.kernel.Follow(s.bpfTarget())
+		if err != nil {
+			a.refuse(a.tracker.Method(), err)
+			a.tracker = nil
+			return
+		}
+	}
+	zones := s.tracks[0].Source.Zones()
+	a.at = make([]uint64, len(zones))
+	for i := range zones {
+		a.at[i] = s.tracks[0].Meter.Counts(i)
+	}
+	a.moved = make([][energy.NumDomains]float64, len(a.places))
+	s.watchBaseline()
+}
+
+// takeBackCycles has the target's own counters count what the kernel's tracker
+// was to.
+func (s *session) takeBackCycles() {
+	if t, ok := s.target.(interface{ performance() *perfevent.Counters }); ok {
+		t.performance().OpenLeft()
+	}
+}
+
+// openFallback opens the best tracker that needs no program in the kernel.
+func (s *session) openFallback() bool { return false }
+
+// watchPower hands the power events to the kernel.
+func (s *session) watchPower() {
+	p, ok := s.opened[0].Source.(*perfevent.Power)
+	if !ok {
+		return
+	}
+	n := len(s.attr.places)
+	w := bpfprog.Power{Events: make([][energy.NumDomains]int, n), Ticks: make([][energy.NumDomains]float64, n), Leaders: make([]int, n)}
+	for k := range n {
+		w.Leaders[k] = -1
+		for d := range w.Events[k] {
+			w.Events[k][d] = -1
+		}
+	}
+	fds, cpus := p.FDs(), p.CPUs()
+	for i, z := range p.Zones() {
+		k := s.attr.placeOf(z)
+		if k < 0 || z.Core >= 0 {
+			continue
+		}
+		w.Events[k][z.Domain], w.Ticks[k][z.Domain] = fds[i], z.Tick
+		if z.Domain == energy.Package {
+			w.Leaders[k] = cpus[i]
+		}
+	}
+	if slices.Contains(w.Leaders, -1) {
+		return // a package without a counter: user space ends the intervals
+	}
+	if err := s.attr.kernel.Watch(w); err != nil {
+		s.warn("intervals-in-user-space", "the kernel can't read the counters for itself: "+err.Error(), "the split is blurred by the 20 ms between two readings; see energyprobe doctor")
+	}
+}
+
+// placeOf returns the place a zone meters, -1 for none or several.
+func (a *attribution) placeOf(z energy.Zone) int {
+	if z.Domain == energy.PSys {
+		return -1
+	}
+	return slices.IndexFunc(a.places, func(p energy.Place) bool {
+		return p.Socket == z.Socket && (p.Die == z.Die || p.Die < 0)
+	})
+}
+
+// bpfTarget translates the session's target.
+func (s *session) bpfTarget() bpfprog.Target {
+	switch t := s.target.(type) {
+	case *commandTarget:
+		return bpfprog.Target{PID: t.proc.PID}
+	case *pidTarget:
+		return bpfprog.Target{PID: t.pid}
+	case *cgroupTarget:
+		return bpfprog.Target{Cgroup: cgroupInode(container.FindCgroup(s.Root, t.name))}
+	}
+	return bpfprog.Target{Machine: true}
+}
+
+// cgroupInode returns the ID of the group's directory in the cgroup2 hierarchy,
+// 0 where it has none.
+func cgroupInode(dirs []string) uint64 {
+	for _, dir := range dirs {
+		var fs unix.Statfs_t
+		var st unix.Stat_t
+		if unix.Statfs(dir, &fs) == nil && fs.Type == unix.CGROUP2_SUPER_MAGIC && unix.Stat(dir, &st) == nil {
+			return st.Ino
+		}
+	}
+	return 0
+}
+
+// watchBaseline watches the machine before the target begins, when asked to.
+func (s *session) watchBaseline() {
+	a := s.attr
+	if s.Baseline <= 0 {
+		return
+	}
+	from, err := a.totals()
+	if err != nil {
+		return
+	}
+	end := time.Now().Add(s.Baseline)
+	for {
+		left := time.Until(end)
+		if left <= 0 {
+			break
+		}
+		step := userInterval
+		if a.inKernel() {
+			step = left
+		}
+		time.Sleep(min(step, left))
+		if !a.inKernel() && s.tracks[0].Read() == nil {
+			a.interval(s.tracks[0])
+		}
+	}
+	if to, err := a.totals(); err == nil {
+		a.baseline = attribute.Delta(from, to).Packages
+	}
+}
+
+func (a *attribution) inKernel() bool { return a != nil && a.kernel != nil && a.kernel.InKernel() }
+
+// needsReadings reports whether intervals end with readings.
+func (a *attribution) needsReadings() bool {
+	return a != nil && a.tracker != nil && !a.inKernel()
+}
+
+// interval ends an interval with the track's last reading.
+func (a *attribution) interval(t *energy.Track) {
+	if a == nil || a.tracker == nil {
+		return
+	}
+	zones := t.Source.Zones()
+	for k := range a.moved {
+		for d := range a.moved[k] {
+			a.moved[k][d] = math.NaN()
+		}
+	}
+	for i, z := range zones {
+		k := a.placeOf(z)
+		if k < 0 || z.Core >= 0 {
+			continue
+		}
+		counts := t.Meter.Counts(i)
+		if t.Reading.Errs[i] == nil {
+			a.moved[k][z.Domain] = float64(counts-a.at[i]) * z.Tick
+		}
+		a.at[i] = counts
+	}
+	a.readings++
+	if err := a.tracker.Interval(t.Reading.At[0].After, a.moved); err != nil {
+		a.failed = err
+	}
+}
+
+// totals returns the parties' accounts alone where that is cheaper.
+func (a *attribution) totals() (energy.Usage, error) {
+	if a.kernel != nil {
+		return a.kernel.Totals()
+	}
+	return a.tracker.Usage(false)
+}
+
+// open notes where the account stands when the window opens. The processes
+// were looked at before the counters were watched: it takes longer.
+func (a *attribution) look(threads bool) {
+	if a == nil || a.tracker == nil {
+		return
+	}
+	if a.kernel != nil {
+		a.kernel.Forget()
+	}
+	if u, err := a.tracker.Usage(threads); err == nil {
+		a.from = u
+	}
+}
+
+func (a *attribution) open(t *energy.Track) {
+	if a == nil || a.tracker == nil {
+		return
+	}
+	a.interval(t)
+	if u, err := a.totals(); err == nil {
+		a.from.Packages, a.from.At = u.Packages, u.At
+	}
+	a.last = a.from
+	a.readings = 0
+	if a.kernel != nil {
+		a.began = a.kernel.Intervals()
+	}
+}
+
+// close notes where the account stands when the window closes.
+func (a *attribution) shut(t *energy.Track) {
+	if a == nil || a.tracker == nil {
+		return
+	}
+	if !a.inKernel() {
+		if t.Read() != nil {
+			return
+		}
+	}
+	a.interval(t)
+	u, err := a.totals()
+	if err != nil {
+		a.failed = err
+		return
+	}
+	a.to = u
+}
+
+// finish reads what each process has, which takes longer.
+func (a *attribution) finish(threads bool) {
+	if a == nil || a.tracker == nil {
+		return
+	}
+	u, err := a.tracker.Usage(threads)
+	if err != nil {
+		a.failed = err
+		return
+	}
+	u.Packages = a.to.Packages
+	a.to = u
+}
+
+func (a *attribution) close() {
+	if a == nil {
+		return
+	}
+	if a.tracker != nil {
+		_ = a.tracker.Close() // nothing of it is needed any more
+	}
+	_ = a.cycles.Close()
+	a.tracker, a.kernel, a.cycles = nil, nil, nil
+}
+
+// idle returns what is known of the idle power of a zone's packages.
+func (a *attribution) idle(z energy.Zone, packages []int, seen []energy.PackageUsage) []attribute.Idle {
+	var out []attribute.Idle
+	for _, k := range packages {
+		switch {
+		case a.given > 0 && z.Domain == energy.Package:
+			out = append(out, attribute.Idle{Watts: a.given / float64(len(packages)), Known: true, How: "given with --idle-power"})
+		case a.baseline != nil:
+			i := attribute.IdlePower(a.baseline[k], z.Domain)
+			i.How = "before the window: " + i.How
+			out = append(out, i)
+		default:
+			out = append(out, attribute.IdlePower(seen[k], z.Domain))
+		}
+	}
+	return out
+}
+
+// sample splits the joules of a sample: SplitLines values for each zone.
+func (a *attribution) sample(t *energy.Track, joules []float64, seconds float64) []float64 {
+	zones := t.Source.Zones()
+	if a.split == nil {
+		a.split = make([]float64, len(zones)*report.SplitLines)
+	}
+	for i := range a.split {
+		a.split[i] = math.NaN()
+	}
+	if a.needsReadings() {
+		a.interval(t)
+	}
+	now, err := a.totals()
+	if err != nil {
+		a.failed = err
+		return a.split
+	}
+	a.divide(zones, joules, seconds, now)
+	return a.split
+}
+
+// lastSample is sample for what is left of the window when it has closed.
+func (a *attribution) lastSample(t *energy.Track, joules []float64, seconds float64) []float64 {
+	zones := t.Source.Zones()
+	a.split = slices.Repeat([]float64{math.NaN()}, len(zones)*report.SplitLines)
+	if a.to.Packages != nil {
+		a.divide(zones, joules, seconds, a.to)
+	}
+	return a.split
+}
+
+// divide splits what the zones moved by since the last sample.
+func (a *attribution) divide(zones []energy.Zone, joules []float64, seconds float64, now energy.Usage) {
+	delta := attribute.Delta(energy.Usage{Packages: a.last.Packages}, energy.Usage{Packages: now.Packages})
+	a.last = now
+	for i, z := range zones {
+		packages := attribute.PackagesOf(z, delta.Packages)
+		if len(packages) == 0 || math.IsNaN(joules[i]) {
+			continue
+		}
+		l := attribute.Split(attribute.Zone{
+			Domain: z.Domain, Joules: joules[i], Seconds: seconds, Packages: packages, Idle: a.idle(z, packages, now.Packages),
+		}, delta.Packages, a.rule)
+		for n, x := range []attribute.Amount{l.Target, l.Others, l.Kernel, l.Idle, l.Unattributed} {
+			if x.Known {
+				a.split[i*report.SplitLines+n] = x.J
+			}
+		}
+	}
+}
+
+// provideCycles hands the target's cycles and instructions to its counters.
+func (s *session) provideCycles() {
+	a := s.attr
+	t, ok := s.target.(interface{ performance() *perfevent.Counters })
+	if a == nil || a.cycles == nil || a.kernel == nil || !ok {
+		return
+	}
+	var sum energy.Account
+	for _, p := range attribute.Delta(a.from, a.to).Packages {
+		sum.Add(p.Parties[energy.Target])
+	}
+	t.performance().Provide("perf, read by eBPF at every switch", map[string]float64{
+		"cpu.cycles": float64(sum.Cycles), "cpu.instructions": float64(sum.Instructions),
+	})
+}
