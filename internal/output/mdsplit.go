@@ -24,7 +24,7 @@ func (m *markdown) split(r *report.Run, top int) {
 	}
 	m.table(cellsOf([][]string{t.header})[0], []bool{false, true, true, true, true, true}, rows)
 	for _, n := range t.notes {
-		m.para("%s: %s", md(n.label), md(n.value))
+		m.para("%s: %s", md(n.subject(t)), md(n.reason))
 	}
 	for _, k := range rankings(r, top) {
 		m.para("%s:", k.title)
@@ -59,8 +59,8 @@ func (m *markdown) splitRefusals(r *report.Run) {
 		return
 	}
 	m.para("Better ways to split the joules:")
-	if a.Reason != "" && isSplit(r) {
-		m.para("%s", md(a.Reason))
+	if reason := refusalReason(a); reason != "" && isSplit(r) {
+		m.para("%s", md(reason))
 	}
 	for _, f := range a.Refused {
 		m.item("**"+md(f.Name)+"** is "+md(f.Kind)+": "+md(f.Reason), f.Remedy)

@@ -11,7 +11,8 @@ import (
 )
 
 // The reports with attribution that the golden files show. The five lines add
-// up to the counters, and the processes to their lines: splitReports checks it.
+// up to the counters, and the processes to their lines:
+// TestSplitReportsAddUp checks it.
 
 func splitRuns() map[string]*report.Run {
 	return map[string]*report.Run{
@@ -75,7 +76,7 @@ func shareOf(r *report.Run, j, cpuS float64, cycles, instructions int64) report.
 	return s
 }
 
-var counted = "cycles at every switch, joined in the kernel at the counter's refresh"
+var counted = "cycles, counted at every switch, set against the counters in the kernel, at their own refresh"
 
 // splitCycles is a parallel build on two sockets, as well split as can be.
 func splitCycles() *report.Run {
@@ -95,10 +96,10 @@ func splitCycles() *report.Run {
 	a := &r.Attribution
 	a.Weights = counted
 	a.Idle = []report.IdlePower{
-		{ID: "package-0", PowerW: ptr(31.2), UncertaintyW: ptr(0.42), How: "while nobody ran"},
-		{ID: "package-1", PowerW: ptr(30.1), UncertaintyW: ptr(0.31), How: "while nobody ran"},
-		{ID: "dram-0", PowerW: ptr(2.52), UncertaintyW: ptr(0.04), How: "while nobody ran"},
-		{ID: "dram-1", PowerW: ptr(2.419), UncertaintyW: ptr(0.03), How: "while nobody ran"},
+		{ID: "package-0", PowerW: ptr(31.2), UncertaintyW: ptr(0.42), How: "mean power of 0.812 s in which nobody ran"},
+		{ID: "package-1", PowerW: ptr(30.1), UncertaintyW: ptr(0.31), How: "mean power of 0.812 s in which nobody ran"},
+		{ID: "dram-0", PowerW: ptr(2.52), UncertaintyW: ptr(0.04), How: "mean power of 0.812 s in which nobody ran"},
+		{ID: "dram-1", PowerW: ptr(2.419), UncertaintyW: ptr(0.03), How: "mean power of 0.812 s in which nobody ran"},
 	}
 	a.Intervals = &report.Intervals{N: 12_331, MeanLengthS: 0.0010012, ClosedIn: "kernel"}
 	build(r, energy.ByCycles)
@@ -180,12 +181,13 @@ func splitTime() *report.Run {
 	r.Domains = []report.Domain{domain("package-0", "", "intel-rapl:0", report.Energy{})}
 	r.Source.Name = "powercap"
 	s := lines(402.18, math.NaN(), 188.44, 9.71, math.NaN(), 0.88, 0.402)
-	s.Unknown = map[string]string{"idle_j": "package-0 was busy all the time, so what it draws without work could not be seen; it is in the other columns. Learn it with --baseline 5s, or give it with --idle-power WATTS"}
+	s.Unknown = map[string]string{"idle_j": "never idle: the lightest load was 91 % of 40 CPUs; the other lines hold the idle power"}
 	attribute(r, energy.ByTime, []float64{0.41}, s)
 	a := &r.Attribution
-	a.Weights = "time on a processor, with frequency and busy siblings, at every switch"
+	a.Unknown = map[string]string{"idle_j": "package-0: " + s.Unknown["idle_j"]}
+	a.Weights = "time on a processor, taken at every switch, set against the counter's readings by this program"
 	a.Intervals = &report.Intervals{N: 1253, MeanLengthS: 0.004, ClosedIn: "user"}
-	a.Idle = []report.IdlePower{{ID: "package-0", Reason: "the load never fell below 90 %"}}
+	a.Idle = []report.IdlePower{{ID: "package-0", Reason: "never idle: the lightest load was 91 % of 40 CPUs"}}
 	a.Refused = []report.Refusal{{Name: "ebpf-cycles", Kind: "absent",
 		Reason: "/sys/bus/event_source/devices/cpu does not exist: the hypervisor passes no performance counters to this guest"}}
 	own := func(pid, ppid int, comm string, j, cpu float64, threads int) {
@@ -209,10 +211,10 @@ func splitProc() *report.Run {
 	attribute(r, energy.ByProc, []float64{0.021, 0.004},
 		lines(21.207, 1.31, 4.022, 0.611, 7.31, 0.204, 0.118), lines(1.804, 0.13, 0.402, 0.061, 0.9, 0.013, 0.009))
 	a := &r.Attribution
-	a.Weights = "CPU time in /proc/PID/stat, in ticks of 10 ms"
+	a.Weights = "CPU time of every process as in /proc, set against the counter's readings by this program"
 	a.Intervals = &report.Intervals{N: 22, MeanLengthS: 0.1004, ClosedIn: "user"}
-	a.Idle = []report.IdlePower{{ID: "package-0", PowerW: ptr(3.31), UncertaintyW: ptr(0.4), How: "from the lightest load"},
-		{ID: "dram-0", PowerW: ptr(0.4076), UncertaintyW: ptr(0.05), How: "from the lightest load"}}
+	a.Idle = []report.IdlePower{{ID: "package-0", PowerW: ptr(3.31), UncertaintyW: ptr(0.4), How: "extrapolated from loads of 0.4 to 3.1 CPUs of 16; what waking the package costs may be in it"},
+		{ID: "dram-0", PowerW: ptr(0.4076), UncertaintyW: ptr(0.05), How: "extrapolated from loads of 0.4 to 3.1 CPUs of 16; what waking the package costs may be in it"}}
 	a.Refused = []report.Refusal{
 		{Name: "ebpf-cycles", Kind: "forbidden", Reason: "bpf(BPF_PROG_LOAD): operation not permitted; /proc/sys/kernel/unprivileged_bpf_disabled is 2",
 			Remedy: "sudo setcap cap_bpf,cap_perfmon+ep /usr/local/bin/energyprobe"},
@@ -244,10 +246,10 @@ func splitCgroup() *report.Run {
 	s1.Unknown = s0.Unknown
 	attribute(r, energy.ByCgroup, []float64{0.5, 0.4}, s0, s1)
 	a := &r.Attribution
-	a.Weights = "CPU time in cpu.stat of the group"
+	a.Weights = "CPU time of the group and of the machine, set against the counter's readings by this program"
 	a.IdlePolicy, a.IdleSharePct = "reserved", ptr(12.5)
 	a.Intervals = &report.Intervals{N: 300, MeanLengthS: 0.1, ClosedIn: "user"}
-	a.Idle = []report.IdlePower{{ID: "package-0", PowerW: ptr(35.66), UncertaintyW: ptr(1.0), How: "given"}, {ID: "package-1", PowerW: ptr(34.4), UncertaintyW: ptr(1.0), How: "given"}}
+	a.Idle = []report.IdlePower{{ID: "package-0", PowerW: ptr(35.66), UncertaintyW: ptr(1.0), How: "given with --idle-power"}, {ID: "package-1", PowerW: ptr(34.4), UncertaintyW: ptr(1.0), How: "given with --idle-power"}}
 	a.Refused = []report.Refusal{
 		{Name: "ebpf-cycles", Kind: "absent", Reason: "this kernel was built without BTF: /sys/kernel/btf/vmlinux does not exist",
 			Remedy: "# needs a kernel with CONFIG_DEBUG_INFO_BTF=y"},
@@ -267,7 +269,7 @@ func splitAll() *report.Run {
 	a := &r.Attribution
 	a.Weights = counted
 	a.Intervals = &report.Intervals{N: 59_871, MeanLengthS: 0.0010022, ClosedIn: "kernel"}
-	a.Idle = []report.IdlePower{{ID: "package-0", PowerW: ptr(31.22), UncertaintyW: ptr(0.3), How: "while nobody ran"}, {ID: "dram-0", PowerW: ptr(2.53), UncertaintyW: ptr(0.02), How: "while nobody ran"}}
+	a.Idle = []report.IdlePower{{ID: "package-0", PowerW: ptr(31.22), UncertaintyW: ptr(0.3), How: "mean power of 0.812 s in which nobody ran"}, {ID: "dram-0", PowerW: ptr(2.53), UncertaintyW: ptr(0.02), How: "mean power of 0.812 s in which nobody ran"}}
 	for i, g := range []struct {
 		cgroup, name, runtime string
 		j, cpu                float64
@@ -285,8 +287,7 @@ func splitAll() *report.Run {
 	}
 	a.GroupsRest = &report.Rest{N: 41, EnergyJ: ptr(*a.TargetJ - 611.2 - 402.7 - 203.1 - 51.9), CPUS: 4.4}
 	beside(r, energy.ByCycles, "ksoftirqd/4", 34, 11.8)
-	a.Processes[len(a.Processes)-1].Party = "kernel"
-	a.ProcessesRest = &report.Rest{N: 1412, EnergyJ: ptr(*a.TargetJ + *a.KernelJ - 0.7*(611.2+402.7+203.1+51.9) - 11.8), CPUS: 49.6}
+	a.ProcessesRest = &report.Rest{N: 1412, EnergyJ: ptr(*a.TargetJ + *a.OthersJ + *a.KernelJ - 0.7*(611.2+402.7+203.1+51.9) - 11.8), CPUS: 49.6}
 	a.Lost = &report.Lost{Events: 12, Tasks: 3, Processes: 3}
 	rank(a.Processes)
 	return r
@@ -321,7 +322,7 @@ func splitSamples() *report.Run {
 		lines(sum[0][0], 2.9, sum[0][1], sum[0][2], sum[0][3], sum[0][4], 0.21), lines(sum[1][0], 0.3, sum[1][1], sum[1][2], sum[1][3], sum[1][4], 0.02))
 	a := &r.Attribution
 	a.Weights = counted
-	a.Idle = []report.IdlePower{{ID: "package-0", PowerW: ptr(31.0), UncertaintyW: ptr(0.3), How: "in 5 s before the command started"}, {ID: "dram-0", PowerW: ptr(3.1), UncertaintyW: ptr(0.04), How: "in 5 s before the command started"}}
+	a.Idle = []report.IdlePower{{ID: "package-0", PowerW: ptr(31.0), UncertaintyW: ptr(0.3), How: "before the window: mean power of 4.71 s in which nobody ran"}, {ID: "dram-0", PowerW: ptr(3.1), UncertaintyW: ptr(0.04), How: "before the window: mean power of 4.71 s in which nobody ran"}}
 	a.Intervals = &report.Intervals{N: 9990, MeanLengthS: 0.001001, ClosedIn: "kernel"}
 	c := int64(41_223_118_004)
 	a.Processes = []report.Process{{PID: 41215, PPID: 41214, Comm: "pulse", Party: "target", Threads: 4, Ended: true, Share: shareOf(r, *a.TargetJ, 14.9, c, c*2)}}
@@ -346,7 +347,7 @@ func splitThreads() *report.Run {
 		factor := (busy + *s.IdleJ) / busy
 		*s = lines(*s.TargetJ*factor, *s.TargetUncertaintyJ*factor, *s.OthersJ*factor, *s.KernelJ*factor, 0, *s.UnattributedJ, *s.ToolJ*factor)
 	}
-	a.Idle = []report.IdlePower{{ID: "package-0", PowerW: ptr(31.2), UncertaintyW: ptr(0.4), How: "while nobody ran"}}
+	a.Idle = []report.IdlePower{{ID: "package-0", PowerW: ptr(31.2), UncertaintyW: ptr(0.4), How: "mean power of 0.812 s in which nobody ran"}}
 	a.Intervals = &report.Intervals{N: 8190, MeanLengthS: 0.0010017, ClosedIn: "kernel"}
 	left := *a.TargetJ
 	for i := range 14 {

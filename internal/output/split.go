@@ -131,7 +131,13 @@ type splitTable struct {
 	header []string   // with the unit of all cells
 	rows   [][]string // the last is the total, where there are several domains
 	shares []string   // of the total
-	notes  []fact     // why lines are not known
+	notes  []splitNote
+}
+
+// splitNote says why lines are not known, and of which domains.
+type splitNote struct {
+	labels, domains []string
+	reason          string
 }
 
 func newSplitTable(r *report.Run) splitTable {
@@ -156,7 +162,7 @@ func newSplitTable(r *report.Run) splitTable {
 			row = append(row, joulesCell(l.of(d.Split), p, decimals))
 		}
 		t.rows = append(t.rows, row)
-		t.note(r, d)
+		t.note(d)
 	}
 	for c := 1; c < len(t.header); c++ {
 		alignColumn(t.rows, c)
@@ -211,21 +217,37 @@ func (t *splitTable) share(r *report.Run) {
 	}
 }
 
-// note says why lines of d are not known. Lines that share a reason share a
-// note, and a reason that holds for several domains is given once.
-func (t *splitTable) note(r *report.Run, d report.DomainSplit) {
+// note says why lines of d are not known. Those that share a reason share a
+// note, and the total, which lacks what a domain lacks, repeats none.
+func (t *splitTable) note(d report.DomainSplit) {
 	for i, l := range splitLines {
 		if l.of(d.Split) != nil {
 			continue
 		}
-		label := t.header[1+i]
-		reason := reasonOf(d.Split, l.name)
-		if k := slices.IndexFunc(t.notes, func(f fact) bool { return f.value == reason }); k < 0 {
-			t.notes = append(t.notes, fact{label, reason})
-		} else if !slices.Contains(strings.Split(t.notes[k].label, ", "), label) {
-			t.notes[k].label += ", " + label
+		label, reason := t.header[1+i], reasonOf(d.Split, l.name)
+		k := slices.IndexFunc(t.notes, func(n splitNote) bool { return strings.HasSuffix(reason, n.reason) })
+		if k < 0 {
+			k, t.notes = len(t.notes), append(t.notes, splitNote{reason: reason})
+		}
+		n := &t.notes[k]
+		if !slices.Contains(n.labels, label) {
+			n.labels = append(n.labels, label)
+		}
+		if !slices.Contains(n.domains, d.ID) {
+			n.domains = append(n.domains, d.ID)
 		}
 	}
+}
+
+// subject is what a note is about: "idle", or "idle of package-1" where only
+// some domains lack it.
+func (n splitNote) subject(t splitTable) string {
+	s := strings.Join(n.labels, ", ")
+	domains := slices.DeleteFunc(slices.Clone(n.domains), func(id string) bool { return id == "total" })
+	if of := len(t.rows) - 1; len(domains) > 0 && len(domains) < of {
+		s += " of " + plain(strings.Join(domains, ", "))
+	}
+	return s
 }
 
 // alignColumn pads the cells of a column so that their decimal points stand
@@ -254,12 +276,6 @@ func splitText(r *report.Run) string {
 		if i.N > 0 {
 			s += " of " + quantity(i.MeanLengthS, "s", 3)
 		}
-		switch i.ClosedIn {
-		case "kernel":
-			s += ", closed in the kernel"
-		case "user":
-			s += ", closed by this program's readings"
-		}
 	}
 	return s + lostText(a.Lost)
 }
@@ -287,7 +303,7 @@ func idleText(r *report.Run) string {
 	var order []string // of the ways it was learnt
 	by := map[string][]string{}
 	for _, i := range r.Attribution.Idle {
-		s, how := idleWatts(i)
+		s, how := idleWatts(r, i)
 		if by[how] == nil {
 			order = append(order, how)
 		}
@@ -297,7 +313,7 @@ func idleText(r *report.Run) string {
 	for _, how := range order {
 		s := strings.Join(by[how], ", ")
 		if how != "" {
-			s += ", " + how
+			s += ": " + how
 		}
 		parts = append(parts, s)
 	}
@@ -307,9 +323,18 @@ func idleText(r *report.Run) string {
 	return strings.Join(parts, "; ") + policyText(r)
 }
 
-func idleWatts(i report.IdlePower) (text, how string) {
+// idleWatts is the power of one idle domain, and how that is known. Why it is
+// not stands below the lines; how to learn it stands here.
+func idleWatts(r *report.Run, i report.IdlePower) (text, how string) {
 	if i.PowerW == nil {
-		return plain(i.ID) + " not known: " + plain(cmp.Or(i.Reason, "no reason given")), ""
+		how = "--idle-power WATTS gives it"
+		if r.Command != nil {
+			how = "--baseline 5s learns it, " + how
+		}
+		if r.Attribution.IdleJ != nil { // no line is missing, so nothing has said it yet
+			how = plain(cmp.Or(i.Reason, "no reason given")) + "; " + how
+		}
+		return plain(i.ID) + " not known", how
 	}
 	value, plus := plusMinus(*i.PowerW, i.UncertaintyW, noPrefix)
 	if plus != "" {
@@ -329,4 +354,12 @@ func policyText(r *report.Run) string {
 		return ""
 	}
 	return "; kept apart (--idle none)"
+}
+
+// refusalReason is why no better method was used, unless a refusal says it.
+func refusalReason(a report.Attribution) string {
+	if slices.ContainsFunc(a.Refused, func(f report.Refusal) bool { return f.Reason == a.Reason }) {
+		return ""
+	}
+	return strings.TrimSpace(a.Reason)
 }

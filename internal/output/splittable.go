@@ -1,8 +1,6 @@
 package output
 
 import (
-	"strings"
-
 	"github.com/energyprobe/energyprobe/internal/report"
 )
 
@@ -47,7 +45,7 @@ func (p *page) lines(r *report.Run) {
 	}
 	p.table(g)
 	for _, n := range t.notes {
-		p.text("  "+n.label+": ", n.value, p.yellow)
+		p.text("  "+n.subject(t)+": ", n.reason, p.yellow)
 	}
 }
 
@@ -143,8 +141,8 @@ func (p *page) splitRefusals(r *report.Run) {
 	}
 	if isSplit(r) {
 		p.section("Better ways to split the joules, and what they need")
-		if a.Reason != "" {
-			p.text("  ", strings.TrimSpace(a.Reason), p.normal)
+		if reason := refusalReason(a); reason != "" {
+			p.text("  ", reason, p.normal)
 		}
 	} else {
 		p.section("Ways to split the joules, and what they need")

@@ -47,7 +47,7 @@ func TestSeriesKeepsWhatItIsGiven(t *testing.T) {
 
 func TestSeriesNilIsEmpty(t *testing.T) {
 	var s *report.Series
-	if s.Len() != 0 || s.Domains() != nil {
+	if s.Len() != 0 || s.Domains() != nil || s.HasSplit() {
 		t.Errorf("a nil series has %d samples of %v", s.Len(), s.Domains())
 	}
 }
@@ -60,8 +60,109 @@ func TestSeriesAppendHardlyAllocates(t *testing.T) {
 	}
 }
 
+// TestSeriesKeepsSplits: with and without a split, known and unknown lines,
+// over several chunks.
+func TestSeriesKeepsSplits(t *testing.T) {
+	s := report.NewSplitSeries([]string{"dram-0", "package-0"})
+	const n = 10_000
+	split := make([]float64, 2*report.SplitLines)
+	for i := range n {
+		j := []float64{float64(i), float64(i) / 7}
+		for k := range split {
+			split[k] = float64(i*k) / 11
+		}
+		if i%3 == 1 {
+			split[report.SplitLines+report.SplitIdle] = math.NaN()
+		}
+		if i%5 == 2 {
+			s.Append(float64(i), j)
+			continue
+		}
+		s.AppendSplit(float64(i), j, split)
+	}
+	data, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back report.Series
+	if err := json.Unmarshal(data, &back); err != nil {
+		t.Fatal(err)
+	}
+	if !back.HasSplit() || back.Len() != n {
+		t.Fatalf("%d samples came back, with a split: %v", back.Len(), back.HasSplit())
+	}
+	for i := range n {
+		_, j := back.At(i)
+		if j[0] != float64(i) || j[1] != float64(i)/7 {
+			t.Fatalf("sample %d: %v", i, j)
+		}
+		for k, got := range back.SplitAt(i) {
+			unknown := i%5 == 2 || i%3 == 1 && k == report.SplitLines+report.SplitIdle
+			if unknown != math.IsNaN(got) || !unknown && got != float64(i*k)/11 {
+				t.Fatalf("sample %d, line %d: %v", i, k, got)
+			}
+		}
+	}
+}
+
+func TestSeriesWithSplitAsJSON(t *testing.T) {
+	nan := math.NaN()
+	s := report.NewSplitSeries([]string{"package-0", "psys"})
+	s.AppendSplit(0.5, []float64{10, 12}, []float64{4, 3, 1, nan, 2, nan, nan, nan, nan, nan})
+	s.Append(1, []float64{nan, 1})
+	got, err := json.Marshal(s)
+	want := `[{"t_s":0.5,"energy_j":{"package-0":10,"psys":12},"split_j":{"package-0":{"target":4,"others":3,"kernel":1,"unattributed":2}}},` +
+		`{"t_s":1,"energy_j":{"psys":1}}]`
+	if err != nil || string(got) != want {
+		t.Errorf("%s (%v)\nwant %s", got, err, want)
+	}
+}
+
+// TestSplitAtIsTheSeries: what is learnt late can be put right.
+func TestSplitAtIsTheSeries(t *testing.T) {
+	s := report.NewSplitSeries([]string{"a"})
+	s.AppendSplit(1, []float64{5}, []float64{5, 0, 0, 0, 0})
+	split := s.SplitAt(0)
+	split[report.SplitTarget], split[report.SplitIdle] = 2, 3
+	if got := s.SplitAt(0); got[report.SplitTarget] != 2 || got[report.SplitIdle] != 3 {
+		t.Errorf("the series holds %v", got)
+	}
+	if _, j := s.At(0); len(j) != 1 || j[0] != 5 {
+		t.Errorf("its joules are %v", j)
+	}
+	if plain := report.NewSeries([]string{"a"}); plain.HasSplit() {
+		t.Error("a plain series says it holds a split")
+	}
+}
+
+func TestSeriesRefusesWrongWidths(t *testing.T) {
+	for name, f := range map[string]func(){
+		"joules of too many domains": func() { report.NewSeries([]string{"a"}).Append(0, make([]float64, 2)) },
+		"a split in a plain series":  func() { report.NewSeries([]string{"a"}).AppendSplit(0, make([]float64, 1), make([]float64, 5)) },
+		"a split of too few lines":   func() { report.NewSplitSeries([]string{"a"}).AppendSplit(0, make([]float64, 1), make([]float64, 4)) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s were taken", name)
+				}
+			}()
+			f()
+		}()
+	}
+}
+
+func TestSeriesAppendSplitHardlyAllocates(t *testing.T) {
+	s := report.NewSplitSeries([]string{"a", "b"})
+	row, split := make([]float64, 2), make([]float64, 2*report.SplitLines)
+	if n := testing.AllocsPerRun(50_000, func() { s.AppendSplit(0, row, split) }); n > 0 {
+		t.Errorf("%v allocations per sample, want fewer than 1", n)
+	}
+}
+
 func TestSeriesRejectsWhatIsNoSeries(t *testing.T) {
-	for _, in := range []string{`{}`, `[1]`, `[{"t_s":"x"}]`, `[{"t_s":1,"energy_j":{"a":"b"}}]`, `3`} {
+	for _, in := range []string{`{}`, `[1]`, `[{"t_s":"x"}]`, `[{"t_s":1,"energy_j":{"a":"b"}}]`,
+		`[{"t_s":1,"split_j":{"a":{"idle":"b"}}}]`, `[{"t_s":1,"split_j":[]}]`, `3`} {
 		var s report.Series
 		if err := json.Unmarshal([]byte(in), &s); err == nil {
 			t.Errorf("%s was taken for a series of %d samples", in, s.Len())
@@ -76,6 +177,8 @@ func FuzzSeries(f *testing.F) {
 	f.Add(`[{"t_s":0.001,"energy_j":{"package-0":0.5,"dram-0":1e-7}},{"t_s":0.002,"energy_j":{"package-0":0}}]`)
 	f.Add(`[{"t_s":1e300,"energy_j":null}]`)
 	f.Add(`[{"energy_j":{"":-0,"\u0001\"":1}},null]`)
+	f.Add(`[{"t_s":1,"energy_j":{"a":3},"split_j":{"a":{"target":1,"idle":2},"b":{"kernel":0}}},{"t_s":2}]`)
+	f.Add(`[{"split_j":{"":null}},{"split_j":{"x":{"others":null,"unattributed":-1e-300}}}]`)
 	f.Fuzz(func(t *testing.T, in string) {
 		var s report.Series
 		if json.Unmarshal([]byte(in), &s) != nil {
