@@ -127,7 +127,9 @@ func (t *Tracker) load() error {
 	spec.Maps["instructions"].MaxEntries = uint32(t.o.CPUs)
 	spec.Maps["places"].MaxEntries = n
 	spec.Maps["rates"].MaxEntries *= n
-	spec.Maps["power"].MaxEntries = n * uint32(domains)
+	for _, name := range []string{"power_package", "power_core", "power_uncore", "power_dram"} {
+		spec.Maps[name].MaxEntries = n
+	}
 	spec.Maps["ended"].MaxEntries = 4 << 20
 	// The accounts follow the record, which the type description leaves open.
 	tasks := spec.Maps["tasks"]
@@ -240,8 +242,8 @@ func (t *Tracker) Watch(p Power) error {
 		p.Look = time.Millisecond
 	}
 	for k := range p.Events {
-		for d := range domains {
-			if err := put(t.objects.Power, k*domains+d, p.Events[k][d]); err != nil {
+		for d, m := range []*ebpf.Map{t.objects.PowerPackage, t.objects.PowerCore, t.objects.PowerUncore, t.objects.PowerDram} {
+			if err := put(m, k, p.Events[k][d]); err != nil {
 				return refuse("read the counters in the kernel", err)
 			}
 		}

@@ -34,6 +34,9 @@ type usageCpu struct {
 	Instructions uint64
 	SiblingNs    uint64
 	Began        uint64
+	Reached      uint64
+	Place        uint32
+	Pad3         uint32
 	From         struct {
 		_      structs.HostLayout
 		K      uint64
@@ -129,7 +132,10 @@ const (
 	usageMapFacts          = "facts"
 	usageMapInstructions   = "instructions"
 	usageMapPlaces         = "places"
-	usageMapPower          = "power"
+	usageMapPowerCore      = "power_core"
+	usageMapPowerDram      = "power_dram"
+	usageMapPowerPackage   = "power_package"
+	usageMapPowerUncore    = "power_uncore"
 	usageMapRates          = "rates"
 	usageMapTasks          = "tasks"
 	usageProgAdopt         = "adopt"
@@ -232,7 +238,10 @@ type usageMapSpecs struct {
 	Facts        *ebpf.MapSpec `ebpf:"facts"`
 	Instructions *ebpf.MapSpec `ebpf:"instructions"`
 	Places       *ebpf.MapSpec `ebpf:"places"`
-	Power        *ebpf.MapSpec `ebpf:"power"`
+	PowerCore    *ebpf.MapSpec `ebpf:"power_core"`
+	PowerDram    *ebpf.MapSpec `ebpf:"power_dram"`
+	PowerPackage *ebpf.MapSpec `ebpf:"power_package"`
+	PowerUncore  *ebpf.MapSpec `ebpf:"power_uncore"`
 	Rates        *ebpf.MapSpec `ebpf:"rates"`
 	Tasks        *ebpf.MapSpec `ebpf:"tasks"`
 }
@@ -285,7 +294,10 @@ type usageMaps struct {
 	Facts        *ebpf.Map `ebpf:"facts"`
 	Instructions *ebpf.Map `ebpf:"instructions"`
 	Places       *ebpf.Map `ebpf:"places"`
-	Power        *ebpf.Map `ebpf:"power"`
+	PowerCore    *ebpf.Map `ebpf:"power_core"`
+	PowerDram    *ebpf.Map `ebpf:"power_dram"`
+	PowerPackage *ebpf.Map `ebpf:"power_package"`
+	PowerUncore  *ebpf.Map `ebpf:"power_uncore"`
 	Rates        *ebpf.Map `ebpf:"rates"`
 	Tasks        *ebpf.Map `ebpf:"tasks"`
 }
@@ -298,7 +310,10 @@ func (m *usageMaps) Close() error {
 		m.Facts,
 		m.Instructions,
 		m.Places,
-		m.Power,
+		m.PowerCore,
+		m.PowerDram,
+		m.PowerPackage,
+		m.PowerUncore,
 		m.Rates,
 		m.Tasks,
 	)

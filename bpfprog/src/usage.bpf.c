@@ -89,6 +89,8 @@ struct cpu {
 	u64 cycles, instructions; /* readings at since */
 	u64 sibling_ns;		/* the sibling's busy time at since */
 	u64 began;		/* coordinate at since, of all parties */
+	u64 reached;		/* and at the end of the slice */
+	u32 place, pad3;
 	struct boundary from;	/* the last boundary at since */
 	u64 irq_began, irq_ns;	/* of the present slice */
 	u32 irq_depth, pad;
@@ -200,13 +202,34 @@ struct {
 	__uint(max_entries, 1);
 } instructions SEC(".maps");
 
-/* Index: place * DOMAINS + domain. */
+/* The counters of each place. One map could not hold more events than the machine has CPUs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
 	__uint(key_size, 4);
 	__uint(value_size, 4);
 	__uint(max_entries, 1);
-} power SEC(".maps");
+} power_package SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+	__uint(max_entries, 1);
+} power_core SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+	__uint(max_entries, 1);
+} power_uncore SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(key_size, 4);
+	__uint(value_size, 4);
+	__uint(max_entries, 1);
+} power_dram SEC(".maps");
 
 /* Processes that have ended. */
 struct {
@@ -321,17 +344,17 @@ static void settle(struct task *t)
 }
 
 /*
- * Charge a slice on CPU c, from its start to coordinate b, to task t. part/whole of its weight are the task's, the
- * rest was interrupts.
+ * Charge a slice on CPU c, from its start to the coordinate reached, to task t and its account there. part/whole of
+ * its weight are the task's, the rest was interrupts.
  */
-static void charge(struct cpu *c, struct task *t, u32 place, u64 b, u64 part, u64 whole)
+static void charge(struct cpu *c, struct task *t, struct account *a, u64 part, u64 whole)
 {
-	struct account *a = account_of(t, place);
 	struct boundary to;
-	u64 ns, e[DOMAINS], w;
+	u64 ns, e[DOMAINS], w, b = c->reached;
 	u64 parity = c->k & 1;
+	u32 place = c->place;
 
-	if (!a || !whole)
+	if (!whole)
 		return;
 	to = c->bounds[parity];
 	if (t->pending && (t->place != place || t->pending_k != to.k))
@@ -450,7 +473,8 @@ static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_
 	c->party = next_party;
 	__sync_fetch_and_add(&c->seq, 1);
 
-	b = coordinate(c);
+	c->reached = b = coordinate(c);
+	c->place = f->place;
 	if (party < PARTIES) {
 		if (prev) {
 			struct account *a = account_of(prev, f->place);
@@ -459,8 +483,8 @@ static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_
 				a->cpu_ns += dt - irq;
 				a->cycles += cyc;
 				a->instructions += ins;
+				charge(c, prev, a, w_task, w);
 			}
-			charge(c, prev, f->place, b, w_task, w);
 		} else {
 			__sync_fetch_and_add(&nameless, 1);
 		}
@@ -658,6 +682,19 @@ static int close_place(u32 p, u64 now, u64 counters[DOMAINS], bool force)
 	return 1;
 }
 
+static inline __attribute__((always_inline)) void look_at(void *map, u32 p, int d, struct place *pl, u64 *counters)
+{
+	struct bpf_perf_event_value v;
+	long err = bpf_perf_event_read_value(map, p, &v, sizeof(v));
+
+	if (!err) {
+		counters[d] = v.counter;
+	} else if (err != -2) { /* ENOENT: no such domain here */
+		pl->missed++;
+		counters[d] = pl->counters[d];
+	}
+}
+
 static void read_and_close(u32 p, bool force)
 {
 	struct place *pl = bpf_map_lookup_elem(&places, &p);
@@ -665,17 +702,10 @@ static void read_and_close(u32 p, bool force)
 
 	if (!pl)
 		return;
-	for (int d = 0; d < DOMAINS; d++) {
-		struct bpf_perf_event_value v;
-		long err = bpf_perf_event_read_value(&power, p * DOMAINS + d, &v, sizeof(v));
-
-		if (!err)
-			counters[d] = v.counter;
-		else if (err != -2) { /* ENOENT: no such domain here */
-			pl->missed++;
-			counters[d] = pl->counters[d];
-		}
-	}
+	look_at(&power_package, p, 0, pl, counters);
+	look_at(&power_core, p, 1, pl, counters);
+	look_at(&power_uncore, p, 2, pl, counters);
+	look_at(&power_dram, p, 3, pl, counters);
 	/* An event read on a CPU that it does not count on shows nothing. */
 	if (counters[0] < pl->counters[0]) {
 		pl->missed++;
