@@ -3,11 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -15,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/priv"
 	"github.com/energyprobe/energyprobe/internal/report"
@@ -36,12 +33,7 @@ type runFlags struct {
 	waitAll    bool
 	tdpW       float64
 
-	attribution string
-	idle        string
-	idleW       float64
-	baseline    time.Duration
-	threads     bool
-	top         int
+	splitFlags
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -50,15 +42,16 @@ func (a *app) runCommand() *cobra.Command {
 		Use:     "run [flags] -- COMMAND [ARG...]",
 		GroupID: "measure",
 		Short:   "Measure the energy of a command, a process, a cgroup or the machine",
-		Long: `Run a command and say what the machine's energy was while it ran: per domain,
-with uncertainty, beside processor time, hardware counters, memory, disks and
-network. The exit status is the command's: 125 when energyprobe itself failed,
-126 when the command is not executable, 127 when it was not found, 128+N when
-signal N ended it.`,
+		Long: `Run a command and say what it spent of the machine's energy: per domain, with
+uncertainty, and per process, beside processor time, hardware counters, memory,
+disks and network. The exit status is the command's: 125 when energyprobe
+itself failed, 126 when the command is not executable, 127 when it was not
+found, 128+N when signal N ended it.`,
 		Example: `  energyprobe run -- python3 app.py
   energyprobe run --format json -o result.json -- make -j8
   energyprobe run --interval 100ms --format csv -- ./simulate
   sudo energyprobe run --user $USER --cross-check -- ./app
+  sudo energyprobe run --baseline 5s --threads -- ./app
   energyprobe run --pid 4242 --duration 10s
   energyprobe run --all --duration 1m`,
 		Args:                  cobra.ArbitraryArgs,
@@ -79,68 +72,15 @@ signal N ended it.`,
 	fl.DurationVar(&f.duration, "duration", 0, "end after `D` (with --pid, --cgroup, --all)")
 	fl.BoolVar(&f.waitAll, "wait-all", false, "measure until the last process the command started has ended")
 	fl.Float64Var(&f.tdpW, "tdp", 0, "thermal design power of one socket in `WATTS`, for the models")
-	f.attributionFlags(c)
+	f.splitFlags.add(c)
+	groupUsage(c, []flagGroup{
+		{"What to measure", []string{"pid", "cgroup", "all", "duration", "wait-all", "user"}},
+		{"Whose joules they are", splitFlagNames[:]},
+		{"How to measure", []string{"source", "interval", "cross-check", "per-core", "tdp", "host-root"}},
+		{"The result", []string{"format", "output", "quiet", "help"}},
+	})
 	return c
 }
-
-// attributionFlags are those that say whose the joules are.
-func (f *runFlags) attributionFlags(c *cobra.Command) {
-	fl := c.Flags()
-	fl.StringVar(&f.attribution, "attribution", attributionAuto, "how the joules are split among processes: "+strings.Join(attributionMethods(), ", "))
-	fl.StringVar(&f.idle, "idle", idlePolicies[0], "who gets what the idle machine takes: "+strings.Join(idlePolicies[:], ", "))
-	fl.Float64Var(&f.idleW, "idle-power", 0, "power of one idle package in `WATTS`, when it is known from elsewhere")
-	fl.DurationVar(&f.baseline, "baseline", 0, "watch the idle machine for `D` before the command starts, to learn its power")
-	fl.BoolVar(&f.threads, "threads", false, "also what each thread spent")
-	fl.IntVar(&f.top, "top", output.DefaultTop, "show the `N` processes that spent most; 0 shows all")
-	complete(c, "attribution", attributionMethods())
-	complete(c, "idle", idlePolicies[:])
-}
-
-const attributionAuto = "auto"
-
-// attributionMethods are the values of --attribution.
-func attributionMethods() []string {
-	names := []string{attributionAuto}
-	for _, m := range []energy.Method{energy.ByCycles, energy.ByTime, energy.ByCgroup, energy.ByProc, energy.NoMethod} {
-		names = append(names, string(m))
-	}
-	return names
-}
-
-// idlePolicies are the values of --idle, the default first.
-var idlePolicies = [...]string{"none", "proportional", "reserved"}
-
-// checkAttribution looks at the flags of attributionFlags.
-func (f runFlags) checkAttribution(args []string) error {
-	switch {
-	case !slices.Contains(attributionMethods(), f.attribution):
-		return fmt.Errorf("--attribution %s: want one of %s", f.attribution, strings.Join(attributionMethods(), ", "))
-	case !slices.Contains(idlePolicies[:], f.idle):
-		return fmt.Errorf("--idle %s: want one of %s", f.idle, strings.Join(idlePolicies[:], ", "))
-	case f.idle != idlePolicies[0] && f.attribution == string(energy.NoMethod):
-		return fmt.Errorf("--idle %s hands idle power to those that ran; --attribution none does not ask who did", f.idle)
-	case f.threads && f.attribution == string(energy.NoMethod):
-		return errors.New("--threads splits the joules; --attribution none does not")
-	case f.threads && f.attribution == string(energy.ByCgroup):
-		return errors.New("--threads: a cgroup's cpu.stat does not tell threads apart; use --attribution auto")
-	case !(f.idleW >= 0) || math.IsInf(f.idleW, 1):
-		return fmt.Errorf("--idle-power %g: want watts above 0", f.idleW)
-	case f.baseline < 0:
-		return fmt.Errorf("--baseline %v: want a time above 0", f.baseline)
-	case f.baseline > 0 && f.baseline < minBaseline:
-		return fmt.Errorf("--baseline %v: the shortest is %v, or the idle machine's own unrest hides its power", f.baseline, minBaseline)
-	case f.baseline > 0 && f.idleW > 0:
-		return errors.New("--baseline learns what --idle-power already says: give one of them")
-	case f.baseline > 0 && len(args) == 0:
-		return errors.New("--baseline goes with a command: a machine that already works is not idle; say its idle power with --idle-power WATTS")
-	case f.top < 0:
-		return fmt.Errorf("--top %d: want a number of rows, or 0 for all", f.top)
-	}
-	return nil
-}
-
-// minBaseline is some hundred refreshes of a counter.
-const minBaseline = 100 * time.Millisecond
 
 // minInterval is the shortest interval of a time series: a tenth of the
 // counters' own refresh, below which samples repeat each other.
@@ -175,10 +115,11 @@ func (f runFlags) check(args []string) error {
 	case f.tdpW < 0:
 		return fmt.Errorf("--tdp %g: want watts above 0", f.tdpW)
 	}
-	return f.checkAttribution(args)
+	return f.splitFlags.check(len(args) > 0)
 }
 
 func (a *app) measure(cmd *cobra.Command, f runFlags, args []string) error {
+	f.idleWGiven = cmd.Flags().Changed("idle-power")
 	if err := f.check(args); err != nil {
 		return err
 	}
@@ -199,9 +140,7 @@ func (a *app) measure(cmd *cobra.Command, f runFlags, args []string) error {
 		TDPW: f.tdpW, Tool: tool(), PID: f.pid, Cgroup: f.cgroup, Machine: f.all, Duration: f.duration, WaitAll: f.waitAll,
 		Attribution: f.attribution, IdlePolicy: f.idle, IdleW: f.idleW, Baseline: f.baseline, Threads: f.threads,
 	}
-	if a.top = f.top; a.top == 0 {
-		a.top = output.AllRows
-	}
+	a.top = f.rows()
 	if len(args) > 0 {
 		c, err := command(f.user, args)
 		if err != nil {
