@@ -2,6 +2,7 @@ package procfile
 
 import (
 	"encoding/binary"
+	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -78,4 +79,16 @@ func number(name []byte) (id int, ok bool) {
 		id = id*10 + int(c-'0')
 	}
 	return 0, false
+}
+
+// Directories returns the names of a directory's subdirectories, unsorted.
+func Directories(dir string) []string {
+	entries, _ := os.ReadDir(dir)
+	var all []string
+	for _, e := range entries {
+		if e.IsDir() {
+			all = append(all, e.Name())
+		}
+	}
+	return all
 }

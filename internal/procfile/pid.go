@@ -38,6 +38,9 @@ func (p *Reader) File(pid int, name string) ([]byte, error) {
 	return p.read()
 }
 
+// TaskDir returns the directory of a process's threads.
+func (p *Reader) TaskDir(pid int) string { return p.Prefix + strconv.Itoa(pid) + "/task" }
+
 // Task reads /proc/PID/task/TID/name.
 func (p *Reader) Task(pid, tid int, name string) ([]byte, error) {
 	p.path = append(p.path[:0], p.Prefix...)
