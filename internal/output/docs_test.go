@@ -9,36 +9,38 @@ import (
 	"testing"
 )
 
-const docFile = "../../docs/output.md"
+// docFiles are those with examples.
+var docFiles = [...]string{"../../docs/output.md", "../../docs/attribution.md"}
 
-// An example of docs/output.md is a comment that names a golden file, with
+// An example in a document is a comment that names a golden file, with
 // the lines to show, and the block after it.
 var example = regexp.MustCompile("(?m)^<!-- golden: (\\S+?)(?: (\\d+)-(\\d+))? -->\n(?:\n(````+)\\w*\n(?s:.*?)\n````+\n)?")
 
-// TestDocsShowRealOutput holds the examples of docs/output.md to the golden
+// TestDocsShowRealOutput holds the examples of the documents to the golden
 // files.
 func TestDocsShowRealOutput(t *testing.T) {
-	doc, err := os.ReadFile(docFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	got := example.ReplaceAllStringFunc(string(doc), func(s string) string {
-		n++
-		m := example.FindStringSubmatch(s)
-		return exampleOf(t, m[1], m[2], m[3])
-	})
-	if n == 0 {
-		t.Fatal("no examples: has the form of the comments changed?")
-	}
-	if got == string(doc) {
-		return
-	}
-	if !*update {
-		t.Fatalf("%s does not show what the program prints: go test ./internal/output -update", docFile)
-	}
-	if err := os.WriteFile(docFile, []byte(got), 0o644); err != nil {
-		t.Fatal(err)
+	for _, file := range docFiles {
+		doc, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		got := example.ReplaceAllStringFunc(string(doc), func(s string) string {
+			n++
+			m := example.FindStringSubmatch(s)
+			return exampleOf(t, m[1], m[2], m[3])
+		})
+		switch {
+		case n == 0:
+			t.Errorf("%s has no examples: has the form of the comments changed?", file)
+		case got == string(doc):
+		case !*update:
+			t.Errorf("%s does not show what the program prints: go test ./internal/output -update", file)
+		default:
+			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/energyprobe/energyprobe/internal/report"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files and the examples in docs/output.md")
+var update = flag.Bool("update", false, "rewrite the golden files and the examples in the documents")
 
 // golden lives at the top so that docs and other packages can show the same.
 const goldenDir = "../../testdata/golden"

@@ -107,8 +107,8 @@ func splitCycles() *report.Run {
 	return r
 }
 
-// build adds the processes of a parallel build: a few that last, and hundreds
-// of compilers.
+// build adds the processes of a parallel build: many more compilers than the
+// table has rows.
 func build(r *report.Run, m energy.Method) {
 	a := &r.Attribution
 	rnd := rand.New(rand.NewPCG(3, 4))
@@ -120,7 +120,7 @@ func build(r *report.Run, m energy.Method) {
 		return c, int64(float64(c) * (0.9 + rnd.Float64()))
 	}
 	left, seconds := *a.TargetJ, 83.2
-	const compilers = 431
+	const compilers = 48
 	for i := range compilers {
 		part := left / float64(compilers-i) * (0.3 + 1.4*rnd.Float64())
 		cpu := seconds / float64(compilers-i) * (part * float64(compilers-i) / left)
