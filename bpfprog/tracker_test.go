@@ -10,7 +10,7 @@ import (
 	"github.com/energyprobe/energyprobe/internal/energy"
 )
 
-func open(t *testing.T, o Options) *Tracker {
+func open(t testing.TB, o Options) *Tracker {
 	t.Helper()
 	if o.Places == nil {
 		var cpus []int
@@ -24,12 +24,10 @@ func open(t *testing.T, o Options) *Tracker {
 		}
 	}
 	o.CPUs = runtime.NumCPU()
-	began := time.Now()
 	tr, err := Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("opened in %v", time.Since(began))
 	t.Cleanup(func() { tr.Close() })
 	return tr
 }

@@ -459,10 +459,35 @@ func (a *attribution) idle(z energy.Zone, packages []int, seen []energy.PackageU
 			i.How = "before the window: " + i.How
 			out = append(out, i)
 		default:
-			out = append(out, attribute.IdlePower(seen[k], z.Domain))
+			out = append(out, learnIdle(seen, k, z.Domain))
 		}
 	}
 	return out
+}
+
+// twins is how far two packages of one machine may differ in idle power,
+// relative.
+const twins = 0.2
+
+// learnIdle learns package k's idle power from what was seen of it, or else
+// from the others: they are of one kind.
+func learnIdle(seen []energy.PackageUsage, k int, d energy.Domain) attribute.Idle {
+	own := attribute.IdlePower(seen[k], d)
+	if own.Known {
+		return own
+	}
+	var sum, uncertainty float64
+	n := 0
+	for other := range seen {
+		if i := attribute.IdlePower(seen[other], d); other != k && i.Known {
+			sum, uncertainty, n = sum+i.Watts, uncertainty+i.Uncertainty, n+1
+		}
+	}
+	if n == 0 {
+		return own
+	}
+	w := sum / float64(n)
+	return attribute.Idle{Watts: w, Uncertainty: uncertainty/float64(n) + twins*w, Known: true, How: "as the other packages, this one was " + own.How}
 }
 
 // sample splits the joules of a sample: SplitLines values for each zone.
