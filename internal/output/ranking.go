@@ -221,6 +221,15 @@ func (r *restOf) add(s report.Share) {
 	r.cpuS += s.CPUS
 }
 
+// label is the name of the rest's row. What belongs to nobody who could have a
+// row, as interrupts do, has joules all the same.
+func (r restOf) label() string {
+	if r.n == 0 {
+		return "no row"
+	}
+	return count(float64(r.n)) + " more"
+}
+
 // share is the rest as one more row.
 func (r restOf) share(run *report.Run) report.Share {
 	s := report.Share{CPUS: r.cpuS}
@@ -245,9 +254,10 @@ func (r restOf) share(run *report.Run) report.Share {
 func newRanking(r *report.Run, title string, names []string, rows []spending, rest restOf) ranking {
 	all := make([]spending, len(rows), len(rows)+1)
 	copy(all, rows)
-	if rest.n > 0 {
+	hasRest := len(rows) > 0 && (rest.n > 0 || rest.energyJ > 0)
+	if hasRest {
 		s := spending{names: make([]string, len(names)), Share: rest.share(r)}
-		s.names[restColumn(names)] = count(float64(rest.n)) + " more"
+		s.names[restColumn(names)] = rest.label()
 		all = append(all, s)
 	}
 	perInstruction := slices.ContainsFunc(rows, func(s spending) bool { return s.JPerInstruction != nil })
@@ -272,7 +282,7 @@ func newRanking(r *report.Run, title string, names []string, rows []spending, re
 	alignColumn(t.rows, n)
 	alignColumn(t.rows, n+1)
 	f.units(t.rows, n)
-	if rest.n > 0 {
+	if hasRest {
 		t.rest = t.rows[len(rows)]
 		t.rows, t.faint = t.rows[:len(rows)], t.faint[:len(rows)]
 	}

@@ -83,11 +83,15 @@ func about(r *report.Run) string {
 	return ""
 }
 
-// amount prints joules with their uncertainty: "812 ± 9 J".
+// amount prints joules with their uncertainty: "812 ± 9 J". Of whole joules it
+// rounds off none, so that the sentence says what the table says.
 func amount(j float64, unc *float64) string {
 	p := columnPrefix(j)
 	value, plus := plusMinus(j, unc, p)
 	if plus != "" {
+		if !strings.Contains(value, ".") {
+			value = fixed(p.scale(j), 0)
+		}
 		value += " ± " + plus
 	}
 	return value + " " + p.symbol + "J"

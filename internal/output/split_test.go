@@ -217,6 +217,52 @@ func TestOwnProcessesComeFirst(t *testing.T) {
 	}
 }
 
+// TestRestWithoutNames: what interrupts spent is in no process, and not lost.
+func TestRestWithoutNames(t *testing.T) {
+	r := splitSamples()
+	r.Attribution.ProcessesRest.N = 0
+	k := processRanking(r, 0)
+	if k.rest == nil || k.rest[1] != "no row" || !strings.Contains(strings.Join(k.rest, " "), " J ") {
+		t.Errorf("the rest is %q", k.rest)
+	}
+}
+
+// TestRefusedWithoutSplit: where no method works at all, the table says what
+// each needs.
+func TestRefusedWithoutSplit(t *testing.T) {
+	r := twoSockets()
+	r.Attribution = report.Attribution{Method: "none", Reason: "no method can be used here", Refused: splitProc().Attribution.Refused}
+	for f, title := range map[Format]string{Table: "Ways to split the joules, and what they need", Markdown: "Better ways to split the joules:"} {
+		text := string(render(t, f, r, Options{}))
+		for _, want := range []string{"Not attributed: no method can be used here", title, "setcap cap_bpf,cap_perfmon+ep"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("the %s lacks %q:\n%s", f, want, text)
+			}
+		}
+		if strings.Contains(text, " spent ") && f == Table {
+			t.Errorf("nothing was split, but:\n%s", text)
+		}
+	}
+}
+
+// TestReasonIsGivenOnce: the reason for the method is often that of the first
+// refusal.
+func TestReasonIsGivenOnce(t *testing.T) {
+	r := splitProc()
+	r.Attribution.Reason = r.Attribution.Refused[1].Reason
+	for _, f := range []Format{Table, Markdown} {
+		if text := string(render(t, f, r, Options{})); strings.Count(text, "the same rights are missing") != 1 {
+			t.Errorf("the %s repeats a reason:\n%s", f, text)
+		}
+	}
+	r.Attribution.Reason = "--attribution proc asks for it"
+	for _, f := range []Format{Table, Markdown} {
+		if text := string(render(t, f, r, Options{})); !strings.Contains(text, "attribution proc asks for it") {
+			t.Errorf("the %s does not say why", f)
+		}
+	}
+}
+
 func TestProgramsAddUpTheirProcesses(t *testing.T) {
 	r := splitCycles()
 	k := programRanking(r, 0)
