@@ -62,8 +62,13 @@ func IdlePower(pkg energy.PackageUsage, d energy.Domain) Idle {
 		idle = fromLoads(pkg, d)
 	}
 	idle.Uncertainty += idle.Watts * silent
+	if !finite(idle.Watts) || !finite(idle.Uncertainty) {
+		return Idle{How: "the account holds numbers that no package can have"}
+	}
 	return idle
 }
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 func fromNobody(a energy.Account, d energy.Domain) Idle {
 	if a.Seconds < MinIdle || !(a.Joules[d] >= 0) || math.IsInf(a.Joules[d], 1) {
