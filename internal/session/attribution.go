@@ -14,16 +14,21 @@ import (
 	"github.com/energyprobe/energyprobe/internal/attribute"
 	"github.com/energyprobe/energyprobe/internal/container"
 	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/procusage"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/source"
 	"github.com/energyprobe/energyprobe/internal/topology"
 	"github.com/energyprobe/energyprobe/perfevent"
 )
 
-// userInterval is the time between two readings that end a tracker's
-// intervals, where the kernel does not end them itself: long beside a counter's
-// refresh, by which the reading lags, and short beside most work.
-const userInterval = 20 * time.Millisecond
+// The time between two readings that end a tracker's intervals, where the
+// kernel does not end them itself: long beside a counter's refresh, by which
+// the reading lags, and short beside most work. A walk through /proc takes a
+// millisecond or several.
+const (
+	userInterval = 20 * time.Millisecond
+	procInterval = 100 * time.Millisecond
+)
 
 // attribution is the tracker of a session, and where its account stood when
 // the window opened. A nil *attribution does nothing.
@@ -230,7 +235,38 @@ func (s *session) takeBackCycles() {
 }
 
 // openFallback opens the best tracker that needs no program in the kernel.
-func (s *session) openFallback() bool { return false }
+func (s *session) openFallback() bool {
+	target := procusage.Target{}
+	method := energy.ByProc
+	switch t := s.target.(type) {
+	case *commandTarget:
+		target.PID, target.Launched = t.proc.PID, true
+	case *pidTarget:
+		target.PID = t.pid
+	case *cgroupTarget:
+		target.Cgroup, method = t.name, energy.ByCgroup
+	default:
+		target.Machine = true
+	}
+	if !s.wants(method) {
+		return false
+	}
+	t, err := procusage.New(procusage.Config{Root: s.Root, Places: s.attr.places, Target: target, Threads: s.Threads})
+	if err != nil {
+		s.attr.refuse(method, err)
+		return false
+	}
+	s.attr.tracker = t
+	return true
+}
+
+// every returns the time between two readings that end intervals.
+func (a *attribution) every() time.Duration {
+	if a.kernel != nil {
+		return userInterval
+	}
+	return procInterval
+}
 
 // watchPower hands the power events to the kernel.
 func (s *session) watchPower() {
@@ -317,7 +353,7 @@ func (s *session) watchBaseline() {
 		if left <= 0 {
 			break
 		}
-		step := userInterval
+		step := a.every()
 		if a.inKernel() {
 			step = left
 		}
@@ -374,38 +410,42 @@ func (a *attribution) totals() (energy.Usage, error) {
 	return a.tracker.Usage(false)
 }
 
-// open notes where the account stands when the window opens. The processes
-// were looked at before the counters were watched: it takes longer.
-func (a *attribution) look(threads bool) {
+// look notes where the processes' accounts stand before the counters are
+// watched: it takes longer.
+func (a *attribution) look(t *energy.Track, threads bool) {
 	if a == nil || a.tracker == nil {
 		return
 	}
 	if a.kernel != nil {
 		a.kernel.Forget()
+	} else if t.Read() == nil {
+		a.interval(t)
 	}
 	if u, err := a.tracker.Usage(threads); err == nil {
 		a.from = u
 	}
 }
 
+// open notes where the parties' accounts stand when the window opens.
 func (a *attribution) open(t *energy.Track) {
 	if a == nil || a.tracker == nil {
 		return
 	}
-	a.interval(t)
-	if u, err := a.totals(); err == nil {
-		a.from.Packages, a.from.At = u.Packages, u.At
-	}
-	a.last = a.from
-	a.readings = 0
 	if a.kernel != nil {
+		a.interval(t)
+		if u, err := a.totals(); err == nil {
+			a.from.Packages, a.from.At = u.Packages, u.At
+		}
 		a.began = a.kernel.Intervals()
 	}
+	a.last, a.readings = a.from, 0
 }
 
-// close notes where the account stands when the window closes.
-func (a *attribution) shut(t *energy.Track) {
-	if a == nil || a.tracker == nil {
+// shut notes where the parties' accounts stand when the window closes: the
+// kernel's before the counters are watched again, others' after, as they take
+// longer.
+func (a *attribution) shut(t *energy.Track, watched bool) {
+	if a == nil || a.tracker == nil || watched == (a.kernel != nil) {
 		return
 	}
 	if !a.inKernel() {

@@ -70,7 +70,7 @@ func (m *sampler) run(start energy.Instant) {
 		m.poll = min(m.poll, t.PollInterval(pollLimit))
 	}
 	if m.attr.needsReadings() {
-		m.poll = min(m.poll, userInterval)
+		m.poll = min(m.poll, m.attr.every())
 	}
 	for i := range m.sampled {
 		m.sampled[i] = m.tracks[0].Meter.Counts(i)

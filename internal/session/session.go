@@ -270,7 +270,7 @@ func (s *session) approach() error {
 	if !s.measured() {
 		return s.tracks[0].Read()
 	}
-	s.attr.look(s.Threads)
+	s.attr.look(s.tracks[0], s.Threads)
 	defer s.attr.open(s.tracks[0])
 	if err := energy.Approach(s.tracks, approachLimit); err != nil {
 		s.warn("read-failed", "the counters could not be read at the start: "+err.Error(), "run again; if it stays, see energyprobe doctor")
@@ -286,13 +286,14 @@ func (s *session) closeWindow(at energy.Instant) {
 		defer runtime.UnlockOSThread()
 		s.end = at
 		s.sampler.halt()
-		s.attr.shut(s.tracks[0])
+		s.attr.shut(s.tracks[0], false)
 		var err error
 		if s.measured() {
 			err = energy.Depart(s.tracks, departLimit)
 		} else {
 			err = s.tracks[0].Read()
 		}
+		s.attr.shut(s.tracks[0], true)
 		if err != nil {
 			s.warn("read-failed", "the counters could not be read at the end: "+err.Error(), "run again; if it stays, see energyprobe doctor")
 		}
