@@ -27,7 +27,7 @@ type spending struct {
 	report.Share
 }
 
-// manyBystanders is how many processes beside the target's are shown.
+// manyBystanders is how many rows beside the target's are shown.
 const manyBystanders = 3
 
 // nameWidth bounds the names of processes: the kernel's own are up to 63 long.
@@ -57,24 +57,11 @@ func limit(n, top int) int {
 }
 
 func processRanking(r *report.Run, top int) ranking {
-	var own, beside []report.Process
-	for _, p := range r.Attribution.Processes {
-		if p.Party == energy.Target.String() {
-			own = append(own, p)
-		} else {
-			beside = append(beside, p)
-		}
-	}
-	// However busy the machine is otherwise, what was asked for comes first.
-	n, m := limit(len(own), top), len(beside)
-	if top >= 0 {
-		m = min(m, manyBystanders)
-	}
+	shown, hidden := chosen(r.Attribution.Processes, top, func(p report.Process) bool { return p.Party == energy.Target.String() })
 	rest := newRest(r.Attribution.ProcessesRest)
-	for _, p := range slices.Concat(own[n:], beside[m:]) {
+	for _, p := range hidden {
 		rest.add(p.Share)
 	}
-	shown := slices.Concat(own[:n], beside[:m])
 	places := slices.ContainsFunc(shown, func(p report.Process) bool { return place(r, p) != "" })
 	names := []string{"PID", "Process"}
 	if places {
@@ -89,6 +76,24 @@ func processRanking(r *report.Run, top int) ranking {
 		rows = append(rows, s)
 	}
 	return newRanking(r, "Processes that spent most", names, rows, rest)
+}
+
+// chosen parts rows into those shown and the others: however busy the machine
+// is otherwise, the target's own come first.
+func chosen[T any](all []T, top int, own func(T) bool) (shown, hidden []T) {
+	var mine, beside []T
+	for _, v := range all {
+		if own(v) {
+			mine = append(mine, v)
+		} else {
+			beside = append(beside, v)
+		}
+	}
+	n, m := limit(len(mine), top), len(beside)
+	if top >= 0 {
+		m = min(m, manyBystanders)
+	}
+	return slices.Concat(mine[:n], beside[:m]), slices.Concat(mine[n:], beside[m:])
 }
 
 // programRanking adds up the target's processes of one name, where there are
@@ -162,15 +167,22 @@ func place(r *report.Run, p report.Process) string {
 }
 
 func threadRanking(r *report.Run, top int) ranking {
-	threads := r.Attribution.Threads
-	n := limit(len(threads), top)
+	party := map[int]string{}
+	for _, p := range r.Attribution.Processes {
+		party[p.PID] = p.Party
+	}
+	own := func(t report.Thread) bool {
+		p, known := party[t.PID]
+		return !known || p == energy.Target.String()
+	}
+	shown, hidden := chosen(r.Attribution.Threads, top, own)
 	rest := newRest(r.Attribution.ThreadsRest)
-	for _, t := range threads[n:] {
+	for _, t := range hidden {
 		rest.add(t.Share)
 	}
 	var rows []spending
-	for _, t := range threads[:n] {
-		rows = append(rows, spending{[]string{strconv.Itoa(t.TID), strconv.Itoa(t.PID), shorten(plain(t.Comm), nameWidth)}, false, t.Share})
+	for _, t := range shown {
+		rows = append(rows, spending{[]string{strconv.Itoa(t.TID), strconv.Itoa(t.PID), shorten(plain(t.Comm), nameWidth)}, !own(t), t.Share})
 	}
 	return newRanking(r, "Threads that spent most", []string{"TID", "PID", "Thread"}, rows, rest)
 }
@@ -373,5 +385,5 @@ func shareCell(pct *float64) string {
 	if pct == nil {
 		return "-"
 	}
-	return percent(*pct / 100)
+	return part(*pct / 100)
 }

@@ -35,13 +35,29 @@ func attributionText(r *report.Run) string {
 func spender(r *report.Run) string {
 	switch {
 	case r.Command != nil:
-		return shorten(subject(r), 40)
+		return brief(r.Command.Argv)
 	case r.Target.Kind == "pid":
 		return subject(r) + " and what it started"
 	case r.Target.Kind == "cgroup":
 		return subject(r)
 	}
 	return "All programs"
+}
+
+// briefWidth bounds a command within a sentence.
+const briefWidth = 40
+
+// brief is a command line of as many whole words as fit: "sh -c …".
+func brief(argv []string) string {
+	s := shellJoin(argv)
+	if columns(s) <= briefWidth || len(argv) < 2 {
+		return shorten(s, briefWidth)
+	}
+	n := 1
+	for n+1 < len(argv) && columns(shellJoin(argv[:n+1])) <= briefWidth-2 {
+		n++
+	}
+	return shorten(shellJoin(argv[:n]), briefWidth-2) + " …"
 }
 
 // spentText is the answer that people come for: "make -j8 spent 812 ± 9 J of
@@ -62,7 +78,7 @@ func spentText(r *report.Run) string {
 	}
 	s += " of the machine's " + about(r) + of
 	if *total > 0 {
-		s += " (" + percent(*a.TargetJ / *total) + ")"
+		s += " (" + part(*a.TargetJ / *total) + ")"
 	}
 	if holdsIdle(a) {
 		s += ", its part of the idle power included"
@@ -83,18 +99,35 @@ func about(r *report.Run) string {
 	return ""
 }
 
-// amount prints joules with their uncertainty: "812 ± 9 J". Of whole joules it
-// rounds off none, so that the sentence says what the table says.
+// amount prints joules with their uncertainty: "812 ± 9 J". No more than four
+// digits: the uncertainty is not that of the weights, and they are not better.
+// Of whole joules it rounds off none, so that the sentence says what the table
+// says.
 func amount(j float64, unc *float64) string {
-	p := columnPrefix(j)
-	value, plus := plusMinus(j, unc, p)
-	if plus != "" {
-		if !strings.Contains(value, ".") {
-			value = fixed(p.scale(j), 0)
-		}
-		value += " ± " + plus
+	if unc == nil || !(*unc > 0) {
+		p := columnPrefix(j)
+		return significant(p.scale(j), valueDigits) + " " + p.symbol + "J"
 	}
-	return value + " " + p.symbol + "J"
+	p := columnPrefix(max(j, *unc))
+	v, u := p.scale(j), p.scale(*unc)
+	d := decimalsFor(u)
+	plus := fixed(u, d)
+	if most := lineDecimals(v); v != 0 && d > most {
+		// What the digits left out may add belongs to the uncertainty.
+		d, plus = most, roundTo(u, most, math.Ceil)
+	}
+	return fixed(v, max(d, 0)) + " ± " + plus + " " + p.symbol + "J"
+}
+
+// lineDecimals is how many decimal places four digits of v have.
+func lineDecimals(v float64) int { return min(max(valueDigits-1-exponent(v, valueDigits), 0), 6) }
+
+// part prints a share of the total; of the smallest only that they are small.
+func part(ratio float64) string {
+	if ratio > 0 && ratio < 1e-5 {
+		return "<0.001 %"
+	}
+	return percent(ratio)
 }
 
 func reasonOf(s report.Split, line string) string {
@@ -179,14 +212,15 @@ func newSplitTable(r *report.Run) splitTable {
 // the target's uncertainty says holds for the others as well, which are the
 // other side of the same split.
 func splitDecimals(d report.DomainSplit, p prefix) int {
-	if u := d.TargetUncertaintyJ; u != nil && *u > 0 {
-		return min(max(decimalsFor(p.scale(*u)), 0), 6)
-	}
 	v := p.scale(max(deref(d.EnergyJ), deref(d.TargetJ)))
 	if v == 0 {
 		return 0
 	}
-	return min(max(valueDigits-1-exponent(v, valueDigits), 0), 6)
+	most := lineDecimals(v)
+	if u := d.TargetUncertaintyJ; u != nil && *u > 0 {
+		return min(max(decimalsFor(p.scale(*u)), 0), most)
+	}
+	return most
 }
 
 // joulesCell prints the digits of an energy; what rounds to nothing without
@@ -215,7 +249,7 @@ func (t *splitTable) share(r *report.Run) {
 	for _, l := range splitLines {
 		s := "-"
 		if v := l.of(r.Attribution.Split); v != nil {
-			s = percent(*v / *r.Total.EnergyJ)
+			s = part(*v / *r.Total.EnergyJ)
 		}
 		t.shares = append(t.shares, s)
 	}

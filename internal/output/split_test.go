@@ -2,6 +2,7 @@ package output
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -122,7 +123,15 @@ func TestSpentText(t *testing.T) {
 		want  string
 	}{
 		{"as people say it", run(812.3, 8.7, 1204.4), nil, "make -j8 spent 812 ± 9 J of the machine's 1,204 J (67.4 %)"},
-		{"a little of much", run(0.0031, 0.0002, 1204.4), nil, "make -j8 spent 3.1 ± 0.2 mJ of the machine's 1,204 J (0.00026 %)"},
+		{"a long command", run(812.3, 8.7, 1204.4), func(r *report.Run) {
+			r.Command.Argv = []string{"sh", "-c", "for i in 1 2 3 4 5 6 7 8; do make clean; make -j$i; done"}
+		}, "sh -c … spent 812 ± 9 J of the machine's 1,204 J (67.4 %)"},
+		{"a long path", run(812.3, 8.7, 1204.4), func(r *report.Run) {
+			r.Command.Argv = []string{"/opt/a/very/long/path/to/some/program/that/runs", "x"}
+		}, "/opt/a/very/long/path/to/some/program… … spent 812 ± 9 J of the machine's 1,204 J (67.4 %)"},
+		{"a little of much", run(0.0031, 0.0002, 1204.4), nil, "make -j8 spent 3.1 ± 0.2 mJ of the machine's 1,204 J (<0.001 %)"},
+		{"digits that weights don't have", run(28.59142, 0.0041, 48.431), nil, "make -j8 spent 28.59 ± 0.01 J of the machine's 48.4 J (59.0 %)"},
+		{"lost in uncertainty", run(0.029, 3.1, 70), nil, "make -j8 spent 0 ± 3 J of the machine's 70.0 J (0.041 %)"},
 		{"nothing", run(0, math.NaN(), 12), nil, "make -j8 spent 0 J of the machine's 12.0 J (0 %)"},
 		{"a day", run(3.2e6, 2e4, 4.1e6), nil, "make -j8 spent 3200 ± 20 kJ of the machine's 4.1000 MJ (78.0 %)"},
 		{"no total", run(12, 1, 14), func(r *report.Run) { r.Total = report.Energy{Reason: "package-1"} }, "make -j8 spent 12.0 ± 1.0 J"},
@@ -260,6 +269,25 @@ func TestReasonIsGivenOnce(t *testing.T) {
 		if text := string(render(t, f, r, Options{})); !strings.Contains(text, "attribution proc asks for it") {
 			t.Errorf("the %s does not say why", f)
 		}
+	}
+}
+
+// TestOwnThreadsComeFirst: as processes do.
+func TestOwnThreadsComeFirst(t *testing.T) {
+	r := splitThreads()
+	a := &r.Attribution
+	a.Processes = append(a.Processes, report.Process{PID: 77, Party: "others", Share: shareOf(r, 1, 1, 0, 0)})
+	for i := range 5 {
+		a.Threads = slices.Insert(a.Threads, 0, report.Thread{TID: 78 + i, PID: 77, Comm: "noise", Share: shareOf(r, 150, 9, 0, 0)})
+	}
+	k := threadRanking(r, 2)
+	var got []string
+	for _, row := range k.rows {
+		got = append(got, row[2])
+	}
+	want := []string{"http-exec-0", "C2 CompilerThre", "noise", "noise", "noise"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 
