@@ -143,7 +143,8 @@ func (t *Tracker) adoptOrphans() {
 // the next above that has not gone as well.
 func (t *Tracker) heir(p *process) *process {
 	for range 64 {
-		if up := t.byPID[p.ppid]; up != nil {
+		// A parent younger than its child has its PID from the real one.
+		if up := t.byPID[p.ppid]; up != nil && up.start <= p.start {
 			return up
 		}
 		if p = t.wasPID[p.ppid]; p == nil {
@@ -188,13 +189,12 @@ func (t *Tracker) partyOf(p *process) energy.Party {
 		t.begun && t.groups[p.group]:
 		return energy.Target
 	}
-	for _, parent := range []*process{t.byPID[p.ppid], t.wasPID[p.ppid]} {
-		if parent == nil || parent == p || parent.start > p.start {
-			continue
-		}
-		if t.place(parent) == energy.Target {
-			return energy.Target
-		}
+	parent := t.byPID[p.ppid]
+	if parent == nil {
+		parent = t.wasPID[p.ppid]
+	}
+	if parent != nil && parent != p && parent.start <= p.start && t.place(parent) == energy.Target {
+		return energy.Target
 	}
 	return energy.Others
 }
