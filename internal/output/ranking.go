@@ -237,7 +237,7 @@ func (r *restOf) add(s report.Share) {
 // row, as interrupts do, has joules all the same.
 func (r restOf) label() string {
 	if r.n == 0 {
-		return "no row"
+		return "the rest"
 	}
 	return count(float64(r.n)) + " more"
 }

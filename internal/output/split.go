@@ -114,7 +114,7 @@ func amount(j float64, unc *float64) string {
 	plus := fixed(u, d)
 	if most := lineDecimals(v); v != 0 && d > most {
 		// What the digits left out may add belongs to the uncertainty.
-		d, plus = most, roundTo(u, most, math.Ceil)
+		d, plus = most, roundTo(max(u, math.Pow10(-most)), most, math.Ceil)
 	}
 	return fixed(v, max(d, 0)) + " ± " + plus + " " + p.symbol + "J"
 }

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -231,7 +232,7 @@ func TestRestWithoutNames(t *testing.T) {
 	r := splitSamples()
 	r.Attribution.ProcessesRest.N = 0
 	k := processRanking(r, 0)
-	if k.rest == nil || k.rest[1] != "no row" || !strings.Contains(strings.Join(k.rest, " "), " J ") {
+	if k.rest == nil || k.rest[1] != "the rest" || !strings.Contains(strings.Join(k.rest, " "), " J ") {
 		t.Errorf("the rest is %q", k.rest)
 	}
 }
@@ -385,4 +386,55 @@ func TestCSVSplitAddsUp(t *testing.T) {
 			t.Errorf("%s: the lines add up to %v J, the total is %v", name, sum, *r.Total.EnergyJ)
 		}
 	}
+}
+
+// BenchmarkSplitTable is what a split adds to BenchmarkRunTable.
+func BenchmarkSplitTable(b *testing.B) {
+	r := splitCycles()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := Write(io.Discard, Table, r, Options{Color: true}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// FuzzAmount reads the sentence's number back: what it leaves out lies within
+// the uncertainty that it states, or a thousandth.
+func FuzzAmount(f *testing.F) {
+	for _, s := range [][2]float64{{812.3, 8.7}, {28.59142, 0.0041}, {0.029, 3.1}, {0, 1}, {1e-12, 0}, {9.9996, 1e-9}, {99999.7, 0.2}, {3.2e9, 1e4}, {0.00099996, 1e-6}, {349.9892, 1.5e-11}} {
+		f.Add(s[0], s[1])
+	}
+	f.Fuzz(func(t *testing.T, j, unc float64) {
+		if !(j >= 0 && j < 1e18 && unc >= 0 && unc < 1e18) || j > 0 && j < 1e-15 || unc > 0 && unc < 1e-15 {
+			t.Skip("no joules")
+		}
+		text := amount(j, &unc)
+		number, unit, _ := strings.Cut(text, " J")
+		fields := strings.Fields(number)
+		if last := len(fields) - 1; strings.HasSuffix(text, "J") && unit == "" && strings.Trim(fields[last], "0123456789.") != "" {
+			fields = fields[:last] // the prefix
+		}
+		scale := 1.0
+		for i, symbol := range siSymbols {
+			if symbol != "" && strings.HasSuffix(text, " "+symbol+"J") {
+				scale = math.Pow10(leastPrefix + 3*i)
+			}
+		}
+		v, err := strconv.ParseFloat(fields[0], 64)
+		if err != nil {
+			t.Fatalf("%v ± %v prints as %q", j, unc, text)
+		}
+		room := 0.001 * j
+		if len(fields) >= 3 {
+			if u, err := strconv.ParseFloat(fields[2], 64); err != nil || u*scale < 0.66*unc && unc > 1e-14 {
+				t.Fatalf("%v ± %v prints as %q", j, unc, text)
+			} else {
+				room = max(room, u*scale)
+			}
+		}
+		if math.Abs(v*scale-j) > room*1.001+1e-15 {
+			t.Errorf("%v ± %v prints as %q, %v", j, unc, text, v*scale)
+		}
+	})
 }
