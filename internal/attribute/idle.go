@@ -32,6 +32,9 @@ const (
 	// spread is the least ratio between the loads of two classes that tell a
 	// slope.
 	spread = 2
+	// wander is how much idle power changes by itself, relatively: with the
+	// heat of the silicon, and with how deep its sleep is.
+	wander = 0.01
 	// maxUnknown is the part of the time a counter may have been silent.
 	maxUnknown = 0.01
 )
@@ -56,6 +59,9 @@ func IdlePower(pkg energy.PackageUsage, d energy.Domain) Idle {
 	if pkg.Unknown[d] > maxUnknown*pkg.Seconds {
 		return Idle{How: fmt.Sprintf("the counter was not known in %.3g s of %.3g s", pkg.Unknown[d], pkg.Seconds)}
 	}
+	if joulesOf(&pkg, d) == 0 {
+		return Idle{How: "the counter never moved: there is none, or no tracker read it"}
+	}
 	silent := pkg.Unknown[d] / pkg.Seconds
 	idle := fromNobody(pkg.Nobody, d)
 	if !idle.Known {
@@ -76,7 +82,7 @@ func fromNobody(a energy.Account, d energy.Domain) Idle {
 	}
 	w := a.Joules[d] / a.Seconds
 	return Idle{
-		Watts: w, Uncertainty: w * min(1, 2*refresh/a.Seconds), Known: true,
+		Watts: w, Uncertainty: w * min(1, wander+2*refresh/a.Seconds), Known: true,
 		How: fmt.Sprintf("mean power of %.3g s in which nobody ran", a.Seconds),
 	}
 }

@@ -16,6 +16,7 @@ func loads(cpus int, classes ...[3]float64) energy.PackageUsage {
 		b.Seconds, b.Busy = c[0], c[0]*c[1]
 		b.Joules[energy.Package] = c[0] * c[2]
 		p.Seconds += c[0]
+		p.Parties[energy.Others].Joules[energy.Package] += c[0] * c[2]
 	}
 	return p
 }
@@ -40,6 +41,7 @@ func TestIdlePower(t *testing.T) {
 		{"nobody for just enough", nobody(0.02, 10), true, 10, "nobody ran"},
 		{"nobody for too short", nobody(0.019, 10), false, 0, "no load lasted"},
 		{"counter silent", silent, false, 0, "not known in 1 s of 10 s"},
+		{"no counter", nobody(5, 0), false, 0, "never moved"},
 		{"nothing seen", energy.PackageUsage{}, false, 0, "no interval"},
 		{"a line", loads(4, [3]float64{1, 0.03, 20.3}, [3]float64{1, 0.1, 21}, [3]float64{1, 0.3, 23}), true, 20, "extrapolated"},
 		{"two points", loads(4, [3]float64{1, 0.1, 21}, [3]float64{3, 0.3, 23}), true, 20, "extrapolated"},
@@ -71,6 +73,7 @@ func FuzzIdlePower(f *testing.F) {
 		p.Loads[1].Seconds, p.Loads[1].Busy, p.Loads[1].Joules[0] = s1, b1, j1
 		p.Loads[4].Seconds, p.Loads[4].Busy, p.Loads[4].Joules[0] = s2, b2, j2
 		p.Nobody.Seconds, p.Nobody.Joules[0] = sn, jn
+		p.Parties[energy.Others].Joules[0] = 1
 		got := IdlePower(p, energy.Package)
 		if got.How == "" || !(got.Watts >= 0) || math.IsInf(got.Watts, 0) || !got.Known && got.Watts != 0 {
 			t.Fatalf("%+v", got)

@@ -11,7 +11,11 @@
 // stime of /proc/PID/stat, which come in ticks of 10 ms. Processes are
 // looked at when an interval ends: one that was born and ended in between is
 // seen only in its parent's cutime and cstime, to the tick, once the parent
-// waited for it, and counts as its parent's. What nobody waits for, or a
+// waited for it, and counts as its parent's. On a live machine 300 children
+// of some ms that a command waits for are captured to 99.9 %; of 200 whose
+// parent ends at once and leaves them to init, 8 % of the time was seen by
+// looks 20 ms apart. (A program that makes itself the reaper of orphans sees
+// them too.) What nobody waits for, or a
 // parent that ends at once as well, is time in which a CPU was busy that no
 // process claims: it goes to the others, never to the target, unless a
 // target's control group says that it was spent there.
