@@ -130,8 +130,10 @@ func TestDelta(t *testing.T) {
 		wantPackages := v.ledger.Packages(nil)
 		for k := range d.Packages {
 			checkSame(t, "seconds", d.Packages[k].Seconds, wantPackages[k].Seconds, to.Packages[k].Seconds)
+			checkSame(t, "unknown", d.Packages[k].Unknown[1], wantPackages[k].Unknown[1], to.Packages[k].Unknown[1])
 			checkSame(t, "nobody", d.Packages[k].Nobody.Joules[0], wantPackages[k].Nobody.Joules[0], to.Packages[k].Nobody.Joules[0])
 			for i := range d.Packages[k].Loads {
+				checkSame(t, "busy", d.Packages[k].Loads[i].Busy, wantPackages[k].Loads[i].Busy, to.Packages[k].Loads[i].Busy)
 				checkSame(t, "load", d.Packages[k].Loads[i].Joules[0], wantPackages[k].Loads[i].Joules[0], to.Packages[k].Loads[i].Joules[0])
 			}
 		}

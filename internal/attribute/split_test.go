@@ -238,3 +238,12 @@ func TestPolicyNames(t *testing.T) {
 		t.Error("a policy by the name of ?")
 	}
 }
+
+func BenchmarkSplit(b *testing.B) {
+	z := Zone{Joules: 21.1, Seconds: 1, Packages: []int{0}, Idle: []Idle{{Watts: 10, Known: true}}}
+	packages := []energy.PackageUsage{simple()}
+	b.ReportAllocs()
+	for b.Loop() {
+		Split(z, packages, Rule{Policy: Proportional})
+	}
+}
