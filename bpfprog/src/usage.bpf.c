@@ -27,6 +27,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define DOMAINS 4 /* package, core, uncore, dram */
 #define RING 2048
 #define BINS 8
+#define MEMORY (1ull << 20) /* ns over which a CPU's weight per ns is averaged */
 #define STATES 12 /* idle states with a line of their own; deeper ones share the last */
 
 enum party { TARGET, OTHERS, KERNEL, TOOL, PARTIES, NOBODY = PARTIES };
@@ -81,7 +82,7 @@ struct cpu {
 	u64 since;	/* the present slice began */
 	u64 coord[PARTIES];
 	u64 busy_ns;	/* slices that have ended */
-	u64 rate;	/* weight per ns of the last slice, with 16 bits of fraction */
+	u64 rate;	/* weight per ns of late, with 16 bits of fraction */
 	u32 party;	/* who runs: NOBODY when idle */
 	u32 pad1;
 
@@ -412,15 +413,19 @@ static u64 coordinate(struct cpu *c)
 }
 
 /* End the present slice of CPU c, which this runs on, and begin another of who runs next. */
-static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_party, u64 now)
+static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_party)
 {
-	u64 dt = c->since && now > c->since ? now - c->since : 0, irq = c->irq_ns, shared = 0, w, w_irq = 0, w_task;
+	u64 now, dt, irq = c->irq_ns, shared = 0, w, w_irq = 0, w_task;
 	u64 cyc = 0, ins = 0, cyc_now = 0, ins_now = 0, b, slot;
 	u32 party = c->party;
 	struct cpu *s = 0;
 
-	if (use_cycles) {
+	/* Time and cycles belong to the same moment, as nearly as can be. */
+	if (use_cycles)
 		cyc_now = count(&cycles, BPF_F_CURRENT_CPU);
+	now = bpf_ktime_get_ns();
+	dt = c->since && now > c->since ? now - c->since : 0;
+	if (use_cycles) {
 		ins_now = count(&instructions, BPF_F_CURRENT_CPU);
 		if (cyc_now > c->cycles)
 			cyc = cyc_now - c->cycles;
@@ -440,6 +445,9 @@ static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_
 	if (irq > dt)
 		irq = dt;
 	__sync_fetch_and_add(&c->seq, 1);
+	/* Until something is known: time, or a cycle per ns. */
+	if (!c->rate)
+		c->rate = 1 << 16;
 	if (party < PARTIES) {
 		w = weigh(dt, shared, cyc, f->freq);
 		if (irq && dt)
@@ -455,8 +463,8 @@ static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_
 		c->party_ns[KERNEL] += irq;
 		c->party_cycles[slot] += cyc;
 		c->party_instructions[slot] += ins;
-		if (dt > 20000)
-			c->rate = (w << 16) / dt;
+		if (dt > 1000 && dt < (1ull << 32))
+			c->rate = (c->rate * MEMORY + (w << 16)) / (MEMORY + dt);
 	} else {
 		/* Interrupts of an idle CPU. */
 		w = w_irq = irq ? weigh(irq, 0, cyc, f->freq) : 0;
@@ -465,9 +473,6 @@ static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_
 		c->busy_ns += irq;
 		c->party_ns[KERNEL] += irq;
 	}
-	/* Until something is known: time, or a cycle per ns. */
-	if (!c->rate)
-		c->rate = 1 << 16;
 	c->irq_total += irq;
 	c->since = now;
 	c->party = next_party;
@@ -969,11 +974,9 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	struct cpu *c = cpu_at(cpu);
 	struct cpu_facts *f = bpf_map_lookup_elem(&facts, &cpu);
 	struct task *p = 0, *n;
-	u64 now;
 
 	if (!c || !f || !running)
 		return 0;
-	now = bpf_ktime_get_ns();
 	if (prev->pid)
 		p = record_of(prev);
 	if (next->pid) {
@@ -982,7 +985,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 		party = party < PARTIES ? party : OTHERS;
 	}
 	c->switches++;
-	cut(c, f, p, party, now);
+	cut(c, f, p, party);
 	if (p && gone(prev))
 		fold(prev, p);
 	return 0;
@@ -1006,7 +1009,7 @@ int settle_cpu(void *ctx)
 		party = t ? t->party : BPF_CORE_READ(self, flags) & PF_KTHREAD ? KERNEL : OTHERS;
 		party = party < PARTIES ? party : OTHERS;
 	}
-	cut(c, f, t, party, bpf_ktime_get_ns());
+	cut(c, f, t, party);
 	return 0;
 }
 
