@@ -6,8 +6,9 @@ VERSION ?= devel
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
-# Beside the lab's: the gate's compiler, and what starts an arm64 binary.
-PACKAGES := clang-19 lld-19 qemu-user-static procps
+# Beside the lab's: the compiler of the gate and of the eBPF programs with their
+# headers, and what starts an arm64 binary.
+PACKAGES := clang-19 lld-19 libbpf-dev qemu-user-static procps
 
 LABTESTS := ./internal/labtest ./rapl ./msr ./internal/doctor ./internal/testutil/lab
 
@@ -33,6 +34,7 @@ check: ## formatting, vet, generated files
 	$(GO) run ./internal/energy/gen -check
 	$(GO) run ./internal/testutil/hostgen -check
 	perfevent/gate/image/build.sh --check
+	bpfprog/build.sh --check
 
 unit: ## all tests but the lab's, with the race detector
 	$(GO) test -race -timeout 10m ./...
@@ -65,6 +67,7 @@ generate: ## rebuild what is generated and committed
 	$(GO) run ./internal/energy/gen
 	$(GO) run ./internal/testutil/hostgen
 	perfevent/gate/image/build.sh
+	bpfprog/build.sh
 
 clean: ## remove what was built
 	rm -rf bin energyprobe
