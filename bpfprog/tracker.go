@@ -303,11 +303,11 @@ func (t *Tracker) Method() energy.Method {
 // InKernel reports whether intervals end in the kernel.
 func (t *Tracker) InKernel() bool { return t.power != nil }
 
-// Interval ends an interval on every place. Joules are ignored where the
-// kernel reads the counters.
-func (t *Tracker) Interval(_ energy.Instant, joules [][energy.NumDomains]float64) error {
+// Interval ends an interval on every place, as of an instant that has passed.
+// Joules are ignored where the kernel reads the counters, and the instant too.
+func (t *Tracker) Interval(at energy.Instant, joules [][energy.NumDomains]float64) error {
 	for k, p := range t.o.Places {
-		order := [6]uint64{uint64(k)}
+		order := [7]uint64{uint64(k)}
 		cpu := p.CPUs[0]
 		if t.power != nil {
 			order[1], cpu = 1, t.power.Leaders[k]
@@ -317,6 +317,7 @@ func (t *Tracker) Interval(_ energy.Instant, joules [][energy.NumDomains]float64
 					order[2+d] = uint64(math.Round(j / kernelTick))
 				}
 			}
+			order[6] = uint64(at)
 		}
 		if err := t.runOn(t.objects.EndInterval, cpu, &order); err != nil {
 			return fmt.Errorf("end an interval on package %d: %w", p.Socket, err)

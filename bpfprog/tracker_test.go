@@ -1,71 +1,370 @@
 package bpfprog
 
 import (
+	"errors"
+	"fmt"
+	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
 )
 
-func open(t testing.TB, o Options) *Tracker {
-	t.Helper()
+// mayLoad skips where this process can't load programs: that is a right the
+// tests have or have not.
+func mayLoad(tb testing.TB) {
+	tb.Helper()
+	if os.Geteuid() != 0 {
+		tb.Skip("not root: programs can't be loaded")
+	}
+	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
+		tb.Skip("this kernel describes no types: ", err)
+	}
+}
+
+// open starts a tracker of this machine as one package.
+func open(tb testing.TB, o Options) *Tracker {
+	tb.Helper()
+	mayLoad(tb)
+	o.CPUs = runtime.NumCPU()
 	if o.Places == nil {
 		var cpus []int
-		for i := range runtime.NumCPU() {
+		for i := range o.CPUs {
 			cpus = append(cpus, i)
 		}
 		o.Places = []energy.Place{{Socket: 0, Die: -1, CPUs: cpus}}
-		if n := len(cpus) / 2; os.Getenv("TWO") != "" {
-			o.Places = []energy.Place{{Socket: 0, Die: -1, CPUs: cpus[:n]}, {Socket: 1, Die: -1, CPUs: cpus[n:]}}
-			o.Siblings = make([]int, len(cpus))
-		}
 	}
-	o.CPUs = runtime.NumCPU()
 	tr, err := Open(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { tr.Close() })
+	tb.Cleanup(func() { tr.Close() })
 	return tr
 }
 
-func TestSmoke(t *testing.T) {
-	tr := open(t, Options{})
-	for _, r := range tr.Refused() {
-		t.Log(r)
+// watts is the power of the software counter that stands in for a package's:
+// it counts time.
+const watts = 50
+
+// interval ends an interval with the energy of the time since the last one.
+func interval(t *testing.T, tr *Tracker, last *time.Time) {
+	t.Helper()
+	now := time.Now()
+	j := watts * now.Sub(*last).Seconds()
+	*last = now
+	joules := make([][energy.NumDomains]float64, len(tr.o.Places))
+	for k := range joules {
+		joules[k][energy.Package], joules[k][energy.DRAM] = j, j/10
 	}
-	cmd := exec.Command("sh", "-c", "sleep 0.2; i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done")
+	if err := tr.Interval(energy.Now(), joules); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func usage(t *testing.T, tr *Tracker) energy.Usage {
+	t.Helper()
+	u, err := tr.Usage(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// held starts a shell that waits for a line before it runs script, so that it
+// can be followed from before its first instruction.
+func held(t *testing.T, script string) (cmd *exec.Cmd, release func()) {
+	t.Helper()
+	cmd = exec.Command("/bin/sh", "-c", "read line; "+script)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	return cmd, func() {
+		if _, err := fmt.Fprintln(in); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// partySum adds what the parties and nobody have of a domain.
+func partySum(p energy.PackageUsage, d energy.Domain) float64 {
+	sum := p.Nobody.Joules[d]
+	for _, a := range p.Parties {
+		sum += a.Joules[d]
+	}
+	return sum
+}
+
+// What parties and nobody have adds up to what the counter moved by, and their
+// seconds to the time covered.
+func TestSharesAddUp(t *testing.T) {
+	tr := open(t, Options{})
+	cmd, release := held(t, "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done")
+	if err := tr.Follow(Target{PID: cmd.Process.Pid}); err != nil {
+		t.Fatal(err)
+	}
+	last := time.Now()
+	interval(t, tr, &last)
+	first := last
+	before := usage(t, tr)
+	release()
+	for range 30 {
+		time.Sleep(7 * time.Millisecond)
+		interval(t, tr, &last)
+	}
+	after := usage(t, tr)
+	a, b := after.Packages[0], before.Packages[0]
+	for d, want := range map[energy.Domain]float64{energy.Package: watts * last.Sub(first).Seconds(), energy.DRAM: watts / 10 * last.Sub(first).Seconds()} {
+		got := partySum(a, d) - partySum(b, d)
+		if math.Abs(got/want-1) > 1e-4 {
+			t.Errorf("%v: shares add up to %v J, the counter moved by %v J", d, got, want)
+		}
+	}
+	seconds := a.Nobody.Seconds - b.Nobody.Seconds
+	var busy time.Duration
+	for q := range a.Parties {
+		seconds += a.Parties[q].Seconds - b.Parties[q].Seconds
+		busy += a.Parties[q].CPU - b.Parties[q].CPU
+	}
+	if want := a.Seconds - b.Seconds; math.Abs(seconds/want-1) > 1e-4 {
+		t.Errorf("seconds add up to %v of %v", seconds, want)
+	}
+	if limit := time.Duration(float64(runtime.NumCPU()) * 1.01 * float64(last.Sub(first))); busy <= 0 || busy > limit {
+		t.Errorf("CPU time %v, at most %v can be", busy, limit)
+	}
+	if a.Parties[energy.Target].Joules[energy.Package] <= 0 {
+		t.Error("the target spent nothing")
+	}
+}
+
+// A thousand children of 3 ms each: their CPU time is the target's, and the
+// energy with it.
+func TestShortLivedChildren(t *testing.T) {
+	tr := open(t, Options{})
+	cmd := exec.Command(os.Args[0], "-test.run", "^TestForker$")
+	cmd.Env = append(os.Environ(), "BPFPROG_FORK=1000")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	if err := tr.Follow(Target{PID: cmd.Process.Pid}); err != nil {
 		t.Fatal(err)
 	}
-	_ = os.Getpid()
-	var j [energy.NumDomains]float64
-	tr.Interval(0, [][energy.NumDomains]float64{j})
-	j[0] = 10
-	for range 10 {
-		time.Sleep(50 * time.Millisecond)
-		if err := tr.Interval(0, [][energy.NumDomains]float64{j}); err != nil {
+	before, started := usage(t, tr).Packages[0].Parties[energy.Target].CPU, clock(t, cmd.Process.Pid)
+	in.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	u := usage(t, tr)
+	got := u.Packages[0].Parties[energy.Target].CPU - before
+	// The kernel's own account of the tree, to the nanosecond on this machine.
+	want := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime() - started
+	part := float64(got) / float64(want)
+	t.Logf("%v of %v (%.2f %%), %d processes with a line, %d without", got, want, 100*part, len(u.Processes), u.Lost)
+	if part < 0.99 || part > 1.05 {
+		t.Errorf("%.2f %% of the tree's CPU time was captured", 100*part)
+	}
+	children := 0
+	for _, p := range u.Processes {
+		if p.Party == energy.Target && p.Ended && p.PPID == cmd.Process.Pid {
+			children++
+		}
+	}
+	if children < 990 {
+		t.Errorf("%d children have a line of their own", children)
+	}
+}
+
+// clock returns the CPU time of a process: its clock is ~PID, of kind
+// CPUCLOCK_SCHED (include/linux/posix-timers_types.h).
+func clock(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	var ts unix.Timespec
+	if err := unix.ClockGettime(int32(^pid<<3|2), &ts); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(ts.Nano())
+}
+
+// TestForker is the parent: it starts children that spin for 3 ms.
+func TestForker(t *testing.T) {
+	n, err := strconv.Atoi(os.Getenv("BPFPROG_FORK"))
+	if err != nil {
+		t.Skip("a part of TestShortLivedChildren")
+	}
+	var b [1]byte
+	_, _ = os.Stdin.Read(b[:]) // until its end
+	for range n {
+		spin(t)
+	}
+}
+
+// spin has a child burn 3 ms of CPU time. It is a fork without exec, as cheap
+// as a process can be: a shell's subshell.
+func spin(t *testing.T) {
+	pid, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
+	if errno != 0 {
+		t.Fatal(errno)
+	}
+	if pid == 0 {
+		var ts unix.Timespec
+		for {
+			syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, unix.CLOCK_PROCESS_CPUTIME_ID, uintptr(ptr(&ts)), 0)
+			if ts.Sec > 0 || ts.Nsec > 3e6 {
+				syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 0, 0, 0)
+			}
+		}
+	}
+	var st syscall.WaitStatus
+	if _, err := syscall.Wait4(int(pid), &st, 0, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The tree is followed through double forks, new sessions, threads and exec,
+// and nobody else is taken for it.
+func TestTheTreeIsFollowed(t *testing.T) {
+	tr := open(t, Options{})
+	stranger := exec.Command("/bin/sh", "-c", "while :; do :; done")
+	if err := stranger.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stranger.Process.Kill(); _ = stranger.Wait() }()
+	burn := "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done"
+	cmd, release := held(t, `sh -c '(setsid sh -c "`+strings.ReplaceAll(burn, "$", `\$`)+`; exec sleep 0.01" &)'; exec sh -c '`+burn+`; sleep 0.6'`)
+	if err := tr.Follow(Target{PID: cmd.Process.Pid}); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	u := usage(t, tr)
+	var target, others time.Duration
+	names := map[string]bool{}
+	for _, p := range u.Processes {
+		switch {
+		case p.PID == stranger.Process.Pid && p.Party != energy.Others:
+			t.Errorf("the stranger is %v", p.Party)
+		case p.PID == os.Getpid() && p.Party != energy.Tool:
+			t.Errorf("this program is %v", p.Party)
+		case p.Party == energy.Target:
+			target += p.Accounts[0].CPU
+			names[p.Comm] = true
+		case p.Party == energy.Others:
+			others += p.Accounts[0].CPU
+		}
+	}
+	if !names["sleep"] || target < 20*time.Millisecond {
+		t.Errorf("the target ran for %v, as %v: the one that left its session is missing", target, names)
+	}
+	if others < 100*time.Millisecond {
+		t.Errorf("others ran for %v", others)
+	}
+}
+
+// A group's tasks are the target, whoever started them.
+func TestCgroup(t *testing.T) {
+	mayLoad(t)
+	root := "/sys/fs/cgroup"
+	var fs unix.Statfs_t
+	if unix.Statfs(root, &fs) != nil || fs.Type != unix.CGROUP2_SUPER_MAGIC {
+		if root = "/sys/fs/cgroup/unified"; unix.Statfs(root, &fs) != nil || fs.Type != unix.CGROUP2_SUPER_MAGIC {
+			t.Skip("no cgroup2 hierarchy is mounted")
+		}
+	}
+	dir := filepath.Join(root, fmt.Sprint("energyprobe-test-", os.Getpid()))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Skip("no group can be made here: ", err)
+	}
+	defer os.Remove(dir)
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	tr := open(t, Options{})
+	if err := tr.Follow(Target{Cgroup: st.Ino}); err != nil {
+		t.Fatal(err)
+	}
+	cmd, release := held(t, "sh -c 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done'; exit 0")
+	if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(cmd.Process.Pid)), 0); err != nil {
+		t.Skip("a process can't be moved here: ", err)
+	}
+	release()
+	_ = cmd.Wait()
+	if got := usage(t, tr).Packages[0].Parties[energy.Target].CPU; got < 20*time.Millisecond {
+		t.Errorf("the group ran for %v", got)
+	}
+}
+
+// Every program is the target, but this one and the kernel.
+func TestMachine(t *testing.T) {
+	tr := open(t, Options{})
+	if err := tr.Follow(Target{Machine: true}); err != nil {
+		t.Fatal(err)
+	}
+	cmd, release := held(t, "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done")
+	release()
+	_ = cmd.Wait()
+	u := usage(t, tr)
+	if p := u.Packages[0]; p.Parties[energy.Target].CPU < 10*time.Millisecond {
+		t.Errorf("programs ran for %v", p.Parties[energy.Target].CPU)
+	}
+	for _, p := range u.Processes {
+		if p.Party == energy.Others {
+			t.Errorf("process %d (%s) is others", p.PID, p.Comm)
+		}
+	}
+}
+
+// Nothing is left behind: no goroutine, no descriptor, no program.
+func TestCloseLeavesNothing(t *testing.T) {
+	mayLoad(t)
+	count := func() int {
+		fds, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
 			t.Fatal(err)
 		}
+		return len(fds)
 	}
-	cmd.Wait()
-	if err := tr.Interval(0, [][energy.NumDomains]float64{j}); err != nil {
-		t.Fatal(err)
+	tr := open(t, Options{}) // the kernel's types are read once, and kept
+	tr.Close()
+	fds, goroutines := count(), runtime.NumGoroutine()
+	tr = open(t, Options{})
+	usage(t, tr)
+	if err := errors.Join(tr.Close(), tr.Close()); err != nil {
+		t.Error(err)
 	}
-	u, err := tr.Usage(false)
-	if err != nil {
-		t.Fatal(err)
+	time.Sleep(20 * time.Millisecond)
+	if got := count(); got > fds {
+		t.Errorf("%d descriptors are open, %d were", got, fds)
 	}
-	t.Logf("%+v", u.Packages)
-	for _, p := range u.Processes {
-		if p.Accounts[0].CPU > time.Millisecond {
-			t.Logf("%+v", p)
-		}
+	if got := runtime.NumGoroutine(); got > goroutines {
+		t.Errorf("%d goroutines run, %d did", got, goroutines)
+	}
+}
+
+// Options that the programs have no room for are refused in words.
+func TestRefusal(t *testing.T) {
+	_, err := Open(Options{CPUs: 5000, Places: []energy.Place{{}}})
+	var r *energy.Refusal
+	if !errors.As(err, &r) || !strings.Contains(r.Reason, "5000 CPUs") {
+		t.Errorf("refused with %v", err)
 	}
 }

@@ -731,19 +731,15 @@ int tick(void *ctx)
 	return 0;
 }
 
-struct order {
-	u64 place, now, read, energy[DOMAINS];
-};
-
 /*
  * By order of user space, on a CPU of the place: end the interval. Either the counters are read here, or their moves
- * since the last time are given.
+ * since the last time are given, with the time as of which they are.
  */
 SEC("raw_tp")
 int end_interval(u64 *ctx)
 {
 	u32 p = ctx[0];
-	u64 counters[DOMAINS];
+	u64 counters[DOMAINS], at;
 	struct place *pl = bpf_map_lookup_elem(&places, &p);
 
 	if (!pl)
@@ -756,7 +752,10 @@ int end_interval(u64 *ctx)
 	counters[1] = pl->counters[1] + ctx[3];
 	counters[2] = pl->counters[2] + ctx[4];
 	counters[3] = pl->counters[3] + ctx[5];
-	close_place(p, bpf_ktime_get_ns(), counters, 1);
+	at = bpf_ktime_get_ns();
+	if (ctx[6] && ctx[6] < at)
+		at = ctx[6];
+	close_place(p, at, counters, 1);
 	return 0;
 }
 

@@ -397,7 +397,12 @@ func (a *attribution) interval(t *energy.Track) {
 		a.at[i] = counts
 	}
 	a.readings++
-	if err := a.tracker.Interval(t.Reading.At[0].After, a.moved); err != nil {
+	// What a counter shows is as old as half its refresh, on average.
+	lag := time.Millisecond / 2
+	if f := t.Refresh(); f.N > 0 {
+		lag = f.Mean / 2
+	}
+	if err := a.tracker.Interval(t.Reading.At[0].Before.Add(-lag), a.moved); err != nil {
 		a.failed = err
 	}
 }
