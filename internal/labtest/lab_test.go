@@ -20,6 +20,7 @@ const (
 
 func TestMain(m *testing.M) {
 	if l := os.Getenv(loadVar); l != "" {
+		become()
 		load(l)
 		return
 	}
@@ -27,7 +28,8 @@ func TestMain(m *testing.M) {
 }
 
 // load burns CPU time: "2s" in one process, "50ms*5" in five children one
-// after the other, "2s/20ms" on and off for 20 ms each.
+// after the other, "2s/20ms" on and off for 20 ms each, "2s/30%" on for 30 % of
+// every 30 ms.
 func load(spec string) {
 	length, children, _ := strings.Cut(spec, "*")
 	if n, err := strconv.Atoi(children); err == nil {
@@ -46,11 +48,17 @@ func load(spec string) {
 		os.Exit(2)
 	}
 	on, _ := time.ParseDuration(period)
+	off := on
+	if share, isShare := strings.CutSuffix(period, "%"); isShare {
+		n, _ := strconv.Atoi(share)
+		on = time.Duration(n) * 300 * time.Microsecond
+		off = 30*time.Millisecond - on
+	}
 	end := time.Now().Add(d)
 	for time.Now().Before(end) {
 		if bursty {
 			spin(time.Now().Add(on))
-			time.Sleep(on)
+			time.Sleep(off)
 		} else {
 			spin(end)
 		}

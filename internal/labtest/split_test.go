@@ -1,0 +1,382 @@
+package labtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/testutil/lab"
+)
+
+// Variables for loads beside the command.
+const (
+	cpuVar   = "LABTEST_CPU"   // pins a load
+	nameVar  = "LABTEST_NAME"  // gives it a name, by which the lab knows its power
+	seedsVar = "LABTEST_SEEDS" // how often each case is tried, by default 3
+)
+
+// become applies nameVar and cpuVar to this process.
+func become() {
+	runtime.LockOSThread() // the main thread's name is the process's
+	if cpu, err := strconv.Atoi(os.Getenv(cpuVar)); err == nil {
+		var set unix.CPUSet
+		set.Set(cpu)
+		for _, tid := range threadIDs() {
+			_ = unix.SchedSetaffinity(tid, &set) // a thread may be gone by now
+		}
+	}
+	if name := os.Getenv(nameVar); name != "" {
+		b := append([]byte(name), 0)
+		_ = os.WriteFile("/proc/self/comm", b[:len(b)-1], 0)
+	}
+}
+
+func threadIDs() []int {
+	var out []int
+	entries, _ := os.ReadDir("/proc/self/task")
+	for _, e := range entries {
+		if n, err := strconv.Atoi(e.Name()); err == nil {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// seeds is how often a case is tried.
+func seeds() int {
+	if n, err := strconv.Atoi(os.Getenv(seedsVar)); err == nil && n > 0 {
+		return n
+	}
+	return 3
+}
+
+// rival is a load beside the command.
+type rival struct {
+	load string
+	cpu  int    // -1: anywhere
+	name string // "" for the load's own
+}
+
+func (v rival) env() []string {
+	env := append(os.Environ(), loadVar+"="+v.load, nameVar+"="+v.name)
+	if v.cpu >= 0 {
+		env = append(env, cpuVar+"="+strconv.Itoa(v.cpu))
+	}
+	return env
+}
+
+// beside runs rivals until the test is over.
+func beside(t *testing.T, rivals []rival) {
+	t.Helper()
+	for _, v := range rivals {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = v.env()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+		}()
+	}
+	time.Sleep(50 * time.Millisecond) // until they are at work
+}
+
+// split runs energyprobe on a load and returns its report, and what the
+// command really spent beyond an idle machine, in package joules.
+func split(t *testing.T, command rival, args ...string) (*report.Run, float64) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "out.json")
+	cmd := exec.Command(os.Getenv(probeVar), append(append([]string{"run", "-q", "--top", "0", "--format", "json", "-o", file}, args...), "--", os.Args[0])...)
+	cmd.Env = command.env()
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("energyprobe %v: %v\n%s", args, err, errs.Bytes())
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &report.Run{}
+	if err := json.Unmarshal(b, r); err != nil {
+		t.Fatal(err)
+	}
+	truth, err := lab.ReadTruth()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := truth.Process(r.Command.PID)
+	if root == nil || root.AtExec == nil {
+		t.Fatalf("process %d is not in the truth", r.Command.PID)
+	}
+	var sum float64
+	for _, p := range truth.Tree(root) {
+		sum += p.Dynamic.Joules()
+	}
+	sum -= root.AtExec.Dynamic.Joules()
+	checkSplit(t, r)
+	return r, sum
+}
+
+// checkSplit holds the report to its sums.
+func checkSplit(t *testing.T, r *report.Run) {
+	t.Helper()
+	value := func(p *float64) float64 {
+		if p == nil {
+			return 0
+		}
+		if *p < 0 || math.IsNaN(*p) {
+			t.Errorf("a line of %v J", *p)
+		}
+		return *p
+	}
+	for _, d := range r.Attribution.PerDomain {
+		sum := value(d.TargetJ) + value(d.OthersJ) + value(d.KernelJ) + value(d.IdleJ) + value(d.UnattributedJ)
+		if d.EnergyJ == nil || math.Abs(sum-*d.EnergyJ) > 1e-9**d.EnergyJ {
+			t.Errorf("%s: lines add up to %v J, the counter has %v", d.ID, sum, d.EnergyJ)
+		}
+	}
+	for _, p := range r.Attribution.Processes {
+		if j := value(p.EnergyJ); j > 0 && p.CPUS == 0 {
+			t.Errorf("process %d (%s) did not run and spent %v J", p.PID, p.Comm, j)
+		}
+	}
+}
+
+// packages returns the target's package joules.
+func packageJoules(r *report.Run) float64 {
+	sum := 0.0
+	for _, d := range r.Attribution.PerDomain {
+		if len(d.ID) > 7 && d.ID[:7] == "package" && d.TargetJ != nil {
+			sum += *d.TargetJ
+		}
+	}
+	return sum
+}
+
+// errors tries a case with every seed and reports median and 95th percentile
+// of the errors, in percent.
+func errorsOf(t *testing.T, name string, limit float64, one func(t *testing.T, rng *rand.Rand) float64) {
+	t.Helper()
+	var all []float64
+	for seed := range seeds() {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			e := one(t, rand.New(rand.NewPCG(uint64(seed), 11)))
+			all = append(all, 100*math.Abs(e))
+			t.Logf("%s: %+.2f %%", name, 100*e)
+		})
+	}
+	if len(all) == 0 {
+		return
+	}
+	slices.Sort(all)
+	p95 := all[min(len(all)-1, int(math.Ceil(0.95*float64(len(all))))-1)]
+	t.Logf("ACCURACY %s | %s %s | %d seeds | median %.2f %% | p95 %.2f %% | limit %.0f %%",
+		name, os.Getenv("LAB_KERNEL"), os.Getenv("LAB_MACHINE"), len(all), all[len(all)/2], p95, limit)
+	if limit > 0 && p95 > limit {
+		t.Errorf("%s: error %.2f %% at the 95th percentile, at most %.0f %% allowed", name, p95, limit)
+	}
+}
+
+func reload(t *testing.T, params ...string) {
+	t.Helper()
+	if err := lab.Reload(params...); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = lab.Reload() })
+}
+
+// bySource runs a case with both sources that an attribution is made from.
+func bySource(t *testing.T, one func(t *testing.T, source string)) {
+	for _, source := range []string{"perf", "powercap"} {
+		t.Run(source, func(t *testing.T) { one(t, source) })
+	}
+}
+
+const idlePower = "--idle-power=20" // idle_mw of the lab's packages
+
+// One CPU-bound command beside equal competitors on the same and on the other
+// socket, and on its own CPU.
+func TestGuestSplitCompetitors(t *testing.T) {
+	guest(t, "skylake-server")
+	reload(t, "wake_mw=0", "jitter_us=100")
+	cpus := runtime.NumCPU()
+	bySource(t, func(t *testing.T, source string) {
+		errorsOf(t, "equal competitors, "+source, 2, func(t *testing.T, rng *rand.Rand) float64 {
+			at := rng.Perm(cpus)
+			rivals := []rival{{"20s", at[1], ""}, {"20s", at[2%cpus], ""}}
+			if rng.IntN(2) == 0 {
+				rivals = append(rivals, rival{"20s", at[0], ""})
+			}
+			beside(t, rivals)
+			r, truth := split(t, rival{"700ms", at[0], ""}, "--source", source, idlePower)
+			return packageJoules(r)/truth - 1
+		})
+	})
+}
+
+// CPUs of one package at different frequencies: cycles tell them apart, time
+// does not.
+func TestGuestSplitFrequencies(t *testing.T) {
+	guest(t, "skylake-client")
+	reload(t, "wake_mw=0", "jitter_us=100", "freq_mhz=1000,1500,2000,3000")
+	rivals := func(but int) (all []rival) {
+		for cpu := range runtime.NumCPU() {
+			if cpu != but {
+				all = append(all, rival{"20s", cpu, ""})
+			}
+		}
+		return all
+	}
+	for _, c := range []struct {
+		method string
+		limit  float64
+	}{{"ebpf-cycles", 5}, {"ebpf-time", 0}} {
+		bySource(t, func(t *testing.T, source string) {
+			errorsOf(t, "four frequencies by "+c.method+", "+source, c.limit, func(t *testing.T, rng *rand.Rand) float64 {
+				at := rng.IntN(runtime.NumCPU())
+				beside(t, rivals(at))
+				r, truth := split(t, rival{"700ms", at, ""}, "--source", source, idlePower, "--attribution", c.method)
+				return packageJoules(r)/truth - 1
+			})
+		})
+	}
+}
+
+// Siblings that share a core, beside a core with one thread alone.
+func TestGuestSplitSiblings(t *testing.T) {
+	guest(t, "icelake-server")
+	reload(t, "wake_mw=0", "jitter_us=100", "smt_pct=60")
+	bySource(t, func(t *testing.T, source string) {
+		errorsOf(t, "siblings, "+source, 5, func(t *testing.T, rng *rand.Rand) float64 {
+			// CPUs 0 and 1 are threads of the first core, 2 and 3 of the second.
+			at, other := 0, 1
+			if rng.IntN(2) == 0 {
+				at, other = 2, 3
+			}
+			alone := (at + 2) % 4
+			beside(t, []rival{{"20s", other, ""}, {"20s", alone, ""}})
+			r, truth := split(t, rival{"700ms", at, ""}, "--source", source, idlePower)
+			return packageJoules(r)/truth - 1
+		})
+	})
+}
+
+// A load that comes and goes, beside one that stays.
+func TestGuestSplitBursts(t *testing.T) {
+	guest(t, "skylake-server")
+	reload(t, "wake_mw=0", "jitter_us=100")
+	bySource(t, func(t *testing.T, source string) {
+		errorsOf(t, "bursts of 5 to 50 ms, "+source, 3, func(t *testing.T, rng *rand.Rand) float64 {
+			at := rng.Perm(runtime.NumCPU())
+			beside(t, []rival{{"20s", at[1], ""}})
+			load := fmt.Sprintf("900ms/%dms", 5+rng.IntN(46))
+			r, truth := split(t, rival{load, at[0], ""}, "--source", source, idlePower)
+			return packageJoules(r)/truth - 1
+		})
+	})
+}
+
+// Idle power between a third and three times the busy power, at loads from a
+// tenth to all of a CPU: the dynamic energy is right, and the idle line is what
+// the idle machine draws, whatever the load.
+func TestGuestSplitIdle(t *testing.T) {
+	guest(t, "skylake-server")
+	bySource(t, func(t *testing.T, source string) {
+		errorsOf(t, "idle to busy 1:3 to 3:1, "+source, 3, func(t *testing.T, rng *rand.Rand) float64 {
+			idle := []int{10000, 20000, 30000, 60000, 90000}[rng.IntN(5)]
+			reload(t, "wake_mw=0", "jitter_us=100", fmt.Sprint("idle_mw=", idle), "core_idle_mw=1000", "uncore_mw=1000")
+			load := []string{"1s/10%", "1s/25%", "1s/50%", "1s/75%", "1s"}[rng.IntN(5)]
+			r, truth := split(t, rival{load, -1, ""}, "--source", source, "--baseline", "500ms")
+			for _, d := range r.Attribution.PerDomain {
+				if d.ID[:4] != "pack" {
+					continue
+				}
+				want := float64(idle) / 1000 * r.DurationS
+				if d.IdleJ == nil {
+					t.Errorf("%s: idle is not known: %v", d.ID, d.Unknown)
+				} else if off := math.Abs(*d.IdleJ/want - 1); off > 0.03 {
+					t.Errorf("%s: idle %.3f J at a load of %s, %.3f J in truth (%.1f %%)", d.ID, *d.IdleJ, load, want, 100*off)
+				}
+			}
+			return packageJoules(r)/truth - 1
+		})
+	})
+}
+
+// A task that draws more than its time and cycles show can't be told from
+// them: the error is what it is, and is put down with and without.
+func TestGuestSplitIntensity(t *testing.T) {
+	guest(t, "skylake-server")
+	for _, hot := range []int{100, 150, 250} {
+		t.Run(fmt.Sprint(hot), func(t *testing.T) {
+			reload(t, "wake_mw=0", "jitter_us=100", fmt.Sprintf("hot=hot:%d", hot))
+			for _, where := range []string{"side by side", "in turns"} {
+				errorsOf(t, fmt.Sprintf("a command that draws %d %%, %s, perf", hot, where), 0, func(t *testing.T, rng *rand.Rand) float64 {
+					rivalCPU := 0
+					if where == "side by side" {
+						rivalCPU = 1
+					}
+					beside(t, []rival{{"20s", rivalCPU, ""}})
+					r, truth := split(t, rival{"700ms", 0, "hot"}, "--source", "perf", idlePower)
+					return packageJoules(r)/truth - 1
+				})
+			}
+		})
+	}
+}
+
+// Who spent more is right wherever the gap is a tenth or more.
+func TestGuestSplitRanking(t *testing.T) {
+	guest(t, "skylake-server")
+	reload(t, "wake_mw=0", "jitter_us=100")
+	bySource(t, func(t *testing.T, source string) {
+		cpus := runtime.NumCPU()
+		var rivals []rival
+		for i, load := range []string{"20s/90%", "20s/80%", "20s/70%", "20s/60%"} {
+			rivals = append(rivals, rival{load, i % cpus, fmt.Sprint("rank", i)})
+		}
+		beside(t, rivals[:cpus])
+		r, _ := split(t, rival{"1500ms/40%", 0, ""}, "--source", source, idlePower)
+		truth, err := lab.ReadTruth()
+		if err != nil {
+			t.Fatal(err)
+		}
+		joules := map[string]float64{}
+		for _, p := range r.Attribution.Processes {
+			if p.EnergyJ != nil {
+				joules[p.Comm] = *p.EnergyJ
+			}
+		}
+		for i := range cpus {
+			for k := range cpus {
+				a, b := trueDynamic(truth, fmt.Sprint("rank", i)), trueDynamic(truth, fmt.Sprint("rank", k))
+				if a > 1.1*b && joules[fmt.Sprint("rank", i)] <= joules[fmt.Sprint("rank", k)] {
+					t.Errorf("rank%d spent %.2f J and rank%d %.2f J; reported %.2f and %.2f", i, a, k, b, joules[fmt.Sprint("rank", i)], joules[fmt.Sprint("rank", k)])
+				}
+			}
+		}
+	})
+}
+
+func trueDynamic(t *lab.Truth, name string) float64 {
+	for _, p := range t.Processes {
+		if p.Comm == name {
+			return p.Dynamic.Joules()
+		}
+	}
+	return 0
+}
