@@ -306,22 +306,30 @@ func (t *Tracker) InKernel() bool { return t.power != nil }
 // Interval ends an interval on every place, as of an instant that has passed.
 // Joules are ignored where the kernel reads the counters, and the instant too.
 func (t *Tracker) Interval(at energy.Instant, joules [][energy.NumDomains]float64) error {
-	for k, p := range t.o.Places {
-		order := [7]uint64{uint64(k)}
-		cpu := p.CPUs[0]
-		if t.power != nil {
-			order[1], cpu = 1, t.power.Leaders[k]
-		} else {
-			for d := range domains {
-				if j := joules[k][d]; j > 0 {
-					order[2+d] = uint64(math.Round(j / kernelTick))
-				}
+	for k := range t.o.Places {
+		if err := t.IntervalOf(k, at, joules[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// IntervalOf is Interval for one place.
+func (t *Tracker) IntervalOf(k int, at energy.Instant, joules [energy.NumDomains]float64) error {
+	order := [7]uint64{uint64(k)}
+	cpu := t.o.Places[k].CPUs[0]
+	if t.power != nil {
+		order[1], cpu = 1, t.power.Leaders[k]
+	} else {
+		for d := range domains {
+			if j := joules[d]; j > 0 {
+				order[2+d] = uint64(math.Round(j / kernelTick))
 			}
-			order[6] = uint64(at)
 		}
-		if err := t.runOn(t.objects.EndInterval, cpu, &order); err != nil {
-			return fmt.Errorf("end an interval on package %d: %w", p.Socket, err)
-		}
+		order[6] = uint64(at)
+	}
+	if err := t.runOn(t.objects.EndInterval, cpu, &order); err != nil {
+		return fmt.Errorf("end an interval on package %d: %w", t.o.Places[k].Socket, err)
 	}
 	return nil
 }

@@ -168,6 +168,19 @@ func (s *watchState) power(tick float64) (w float64, ok bool) {
 	return float64(s.last.Counts-s.first.Counts) * tick / t1.Sub(t0).Seconds(), true
 }
 
+// PowerBetween returns the mean power of zone i, in watts, from the last edge
+// of one watch to the first of a later one with the same Meter, NaN where either
+// has none.
+func PowerBetween(z Zone, i int, before, after *Watch) float64 {
+	b, a := &before.state[i], &after.state[i]
+	if b.edges == 0 || a.edges == 0 {
+		return math.NaN()
+	}
+	t0, _ := b.last.mid()
+	t1, _ := a.first.mid()
+	return float64(a.first.Counts-b.last.Counts) * z.Tick / t1.Sub(t0).Seconds()
+}
+
 // Window is the energy of one zone between two instants that fall inside
 // update intervals of its counter.
 type Window struct {

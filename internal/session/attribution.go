@@ -2,6 +2,7 @@ package session
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -37,15 +38,18 @@ type attribution struct {
 	kernel   *bpfprog.Tracker // the tracker, when it is in the kernel
 	cycles   *perfevent.Cycles
 	places   []energy.Place
+	zones    []energy.Zone
 	refused  []*energy.Refusal // better methods
 	rule     attribute.Rule
 	given    float64 // idle power of a package by the user's word, 0 for none
 	baseline []energy.PackageUsage
+	still    []float64 // the zones' power in it, where user space read them
 
 	from, to energy.Usage
 	last     energy.Usage // at the last sample
 	moved    [][energy.NumDomains]float64
-	at       []uint64 // the meter's counts at the last interval, by zone
+	at       []uint64         // the meter's counts at the last interval, by zone
+	readAt   []energy.Instant // of each place's package, at the last reading
 	failed   error
 	split    []float64 // of a sample
 	began    uint64    // the kernel's intervals when the window opened
@@ -218,11 +222,12 @@ func (s *session) startTracking() {
 		}
 	}
 	zones := s.tracks[0].Source.Zones()
+	a.zones = zones
 	a.at = make([]uint64, len(zones))
 	for i := range zones {
 		a.at[i] = s.tracks[0].Meter.Counts(i)
 	}
-	a.moved = make([][energy.NumDomains]float64, len(a.places))
+	a.moved, a.readAt = make([][energy.NumDomains]float64, len(a.places)), make([]energy.Instant, len(a.places))
 	s.watchBaseline()
 }
 
@@ -347,24 +352,54 @@ func (s *session) watchBaseline() {
 	if err != nil {
 		return
 	}
-	end := time.Now().Add(s.Baseline)
-	for {
-		left := time.Until(end)
-		if left <= 0 {
-			break
-		}
-		step := a.every()
-		if a.inKernel() {
-			step = left
-		}
-		time.Sleep(min(step, left))
-		if !a.inKernel() && s.tracks[0].Read() == nil {
-			a.interval(s.tracks[0])
-		}
+	if a.inKernel() {
+		time.Sleep(s.Baseline)
+	} else if a.still, err = stillPower(s.tracks[0], s.Baseline); err != nil {
+		return
+	}
+	if a.needsReadings() {
+		a.interval(s.tracks[0])
 	}
 	if to, err := a.totals(); err == nil {
 		a.baseline = attribute.Delta(from, to).Packages
 	}
+}
+
+// stillPower returns the mean power of every zone of a machine that is left
+// alone for d, between edges of its counters; NaN where none was seen.
+func stillPower(t *energy.Track, d time.Duration) ([]float64, error) {
+	zones := t.Source.Zones()
+	edge := func() (*energy.Watch, error) {
+		w := energy.NewWatch(len(zones))
+		for began := time.Now(); time.Since(began) < approachLimit; {
+			if err := t.Read(); err != nil {
+				return nil, err
+			}
+			w.Add(t.Reading, t.Meter)
+			all := true
+			for i, z := range zones {
+				all = all && (!z.InTotal() || w.Edges(i) > 0)
+			}
+			if all {
+				break
+			}
+		}
+		return w, nil
+	}
+	first, err := edge()
+	if err != nil {
+		return nil, err
+	}
+	time.Sleep(d)
+	last, err := edge()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float64, len(zones))
+	for i, z := range zones {
+		out[i] = energy.PowerBetween(z, i, first, last)
+	}
+	return out, nil
 }
 
 func (a *attribution) inKernel() bool { return a != nil && a.kernel != nil && a.kernel.InKernel() }
@@ -393,6 +428,10 @@ func (a *attribution) interval(t *energy.Track) {
 		counts := t.Meter.Counts(i)
 		if t.Reading.Errs[i] == nil {
 			a.moved[k][z.Domain] = float64(counts-a.at[i]) * z.Tick
+			if z.Domain == energy.Package {
+				at := t.Reading.At[i]
+				a.readAt[k] = at.Before + (at.After-at.Before)/2
+			}
 		}
 		a.at[i] = counts
 	}
@@ -402,8 +441,16 @@ func (a *attribution) interval(t *energy.Track) {
 	if f := t.Refresh(); f.N > 0 {
 		lag = f.Mean / 2
 	}
-	if err := a.tracker.Interval(t.Reading.At[0].Before.Add(-lag), a.moved); err != nil {
-		a.failed = err
+	if a.kernel == nil {
+		if err := a.tracker.Interval(t.Reading.At[0].Before, a.moved); err != nil {
+			a.failed = err
+		}
+		return
+	}
+	for k := range a.places {
+		if err := a.kernel.IntervalOf(k, a.readAt[k].Add(-lag), a.moved[k]); err != nil {
+			a.failed = err
+		}
 	}
 }
 
@@ -499,6 +546,8 @@ func (a *attribution) idle(z energy.Zone, packages []int, seen []energy.PackageU
 		switch {
 		case a.given > 0 && z.Domain == energy.Package:
 			out = append(out, attribute.Idle{Watts: a.given / float64(len(packages)), Known: true, How: "given with --idle-power"})
+		case a.still != nil:
+			out = append(out, a.fromStill(z, k))
 		case a.baseline != nil:
 			i := attribute.IdlePower(a.baseline[k], z.Domain)
 			i.How = "before the window: " + i.How
@@ -508,6 +557,36 @@ func (a *attribution) idle(z energy.Zone, packages []int, seen []energy.PackageU
 		}
 	}
 	return out
+}
+
+// fromStill takes what little ran before the window off the power that the
+// zone drew then, at the rate at which the window's load drew more.
+func (a *attribution) fromStill(z energy.Zone, k int) attribute.Idle {
+	i := slices.IndexFunc(a.zones, func(o energy.Zone) bool { return o.ID() == z.ID() })
+	if i < 0 || math.IsNaN(a.still[i]) {
+		return attribute.Idle{How: "before the window no refresh of the counter was seen"}
+	}
+	load := func(p energy.PackageUsage) (cpus, watts float64) {
+		var busy time.Duration
+		joules := p.Nobody.Joules[z.Domain]
+		for _, party := range p.Parties {
+			busy += party.CPU
+			joules += party.Joules[z.Domain]
+		}
+		return busy.Seconds() / p.Seconds, joules / p.Seconds
+	}
+	w := a.still[i]
+	idle := attribute.Idle{Watts: w, Uncertainty: 0.002 * w, Known: true, How: fmt.Sprintf("mean power of %.3g s before the window", a.baseline[k].Seconds)}
+	before, _ := load(a.baseline[k])
+	d := attribute.Delta(energy.Usage{Packages: a.from.Packages}, energy.Usage{Packages: a.to.Packages})
+	if len(d.Packages) <= k || d.Packages[k].Seconds <= 0 {
+		return idle
+	}
+	if inside, watts := load(d.Packages[k]); inside > 2*before {
+		less := max(0, (watts-w)/(inside-before)) * before
+		idle.Watts, idle.Uncertainty = max(0, w-less), idle.Uncertainty+less/2
+	}
+	return idle
 }
 
 // twins is how far two packages of one machine may differ in idle power,
