@@ -194,7 +194,7 @@ func adoptOrphans(t *testing.T) {
 
 // What everybody did and what the machine says add up.
 func TestPartiesMakeUpTheMachine(t *testing.T) {
-	cmd := exec.Command("/bin/sh", "-c", "read go; i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done")
+	cmd := exec.Command("/bin/sh", "-c", "read go; i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done")
 	tr := begin(t, cmd, launched)
 	start := energy.Now()
 	u := follow(t, tr, cmd, 50*time.Millisecond)
@@ -205,7 +205,8 @@ func TestPartiesMakeUpTheMachine(t *testing.T) {
 		t.Logf("%-7v %.3f s", who, seconds(u, who))
 	}
 	t.Logf("sum %.3f s, /proc/stat says %.3f s busy of %.3f s on %d CPUs", sum, float64(busy)/1e9, energy.Now().Sub(start).Seconds(), runtime.NumCPU())
-	slack := 0.05*sum + 0.02*float64(runtime.NumCPU()) + 0.02
+	// The machine's side is sampled at the tick, and loses what a hypervisor takes.
+	slack := 0.15*sum + 0.02*float64(runtime.NumCPU()) + 0.1
 	if math.Abs(sum-float64(busy)/1e9) > slack {
 		t.Errorf("parties add up to %.3f s, the machine was busy for %.3f s", sum, float64(busy)/1e9)
 	}
