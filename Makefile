@@ -12,7 +12,7 @@ PACKAGES := clang-19 lld-19 libbpf-dev qemu-user-static procps
 
 LABTESTS := ./internal/labtest ./rapl ./msr ./internal/doctor ./internal/testutil/lab
 
-.PHONY: build test check unit labpass labtest cross lab soak bench generate deps clean help
+.PHONY: build test check unit labpass accuracy labtest cross lab soak bench generate deps clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,7 +42,9 @@ unit: ## all tests but the lab's, with the race detector
 labpass: ## the program against the lab's truth, on both kernels
 	CI_LAB=1 $(GO) test -p 1 -count 1 -timeout 30m -run '^TestLab' ./internal/labtest
 
-# One after the other: guests that share the processors hold each other up.
+accuracy: ## the split of joules against the lab's truth, ten times each: prints a table
+	LABTEST_SEEDS=10 CI_LAB=1 $(GO) test -count 1 -timeout 120m -run '^TestLabSplit' -v ./internal/labtest | grep -E 'ACCURACY|^(---|ok|FAIL)|split_test.go.*(spent|allowed)' | sed 's/.*ACCURACY //'
+
 labtest: ## all tests that boot the lab's guests: sources, doctor, the lab itself
 	CI_LAB=1 $(GO) test -p 1 -count 1 -timeout 60m -run '^TestLab|^TestRun$$' $(LABTESTS)
 
@@ -56,7 +58,7 @@ cross: ## static binaries for both architectures, the foreign one started
 lab: ## a command in the virtual RAPL lab: make lab ARGS='--machine epyc -- perf stat ...'
 	@testdata/lab/lab $(ARGS)
 
-soak: labtest ## slow: every guest of the lab, and every fuzz target for a while
+soak: labtest accuracy ## slow: every guest of the lab, and every fuzz target for a while
 	$(GO) run ./testdata/fuzz 30s
 
 bench: build ## the benchmarks of reading, sampling and starting
