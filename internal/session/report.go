@@ -104,17 +104,26 @@ func (s *session) derive(r *report.Run) {
 		m.Quality, m.Scope = r.Source.Quality, energy.ScopeMachine
 		r.Metrics[name] = reportMetric(m)
 	}
+	joules, why := r.Total.EnergyJ, r.Total.Reason
+	if split := r.Attribution.TargetJ; split != nil && !s.Machine {
+		joules = split // the target's own, where it is known
+	}
 	per := func(name, divisor string) {
 		v := r.Metrics[divisor].Value
 		switch {
-		case r.Total.EnergyJ == nil:
-			set(name, 0, false, "the energy is not known: "+r.Total.Reason)
+		case joules == nil:
+			set(name, 0, false, "the energy is not known: "+why)
 		case v == nil:
 			set(name, 0, false, divisor+" is not known: "+r.Metrics[divisor].Reason)
 		case *v == 0:
 			set(name, 0, false, divisor+" is 0")
 		default:
-			set(name, *r.Total.EnergyJ / *v, true, "")
+			set(name, *joules / *v, true, "")
+			if joules != r.Total.EnergyJ {
+				m := r.Metrics[name]
+				m.Scope, m.Quality = r.Metrics[divisor].Scope, energy.Attributed
+				r.Metrics[name] = m
+			}
 		}
 	}
 	per("energy.per_instruction", "cpu.instructions")

@@ -33,11 +33,16 @@ func (s *session) attributionReport(r *report.Run) report.Attribution {
 	if len(a.refused) > 0 {
 		out.Reason = a.refused[0].Reason
 	}
+	if a.rule.Policy == attribute.Reserved {
+		a.rule.Share = s.reservedShare()
+		pct := 100 * a.rule.Share
+		out.IdleSharePct = &pct
+	}
 	delta := attribute.Delta(a.from, a.to)
 	out.Intervals = a.intervals(delta)
 	zones := s.splitZones(r, &out, delta)
 	a.putTotal(&out, r)
-	a.putRows(&out, zones, delta)
+	s.putGroups(&out, a.putRows(&out, zones, delta))
 	if delta.Lost > 0 {
 		out.Lost = &report.Lost{Processes: int64(delta.Lost)}
 	}
@@ -187,8 +192,8 @@ func (a *attribution) putTotal(out *report.Attribution, r *report.Run) {
 	}
 }
 
-// putRows lists processes and threads.
-func (a *attribution) putRows(out *report.Attribution, zones []attribute.Zone, delta energy.Usage) {
+// putRows lists processes and threads, and returns the processes' rows.
+func (a *attribution) putRows(out *report.Attribution, zones []attribute.Zone, delta energy.Usage) []attribute.Row {
 	ranking := attribute.Rank(zones, delta, a.rule, maxRows)
 	for _, row := range ranking.Rows {
 		out.Processes = append(out.Processes, report.Process{
@@ -196,14 +201,14 @@ func (a *attribution) putRows(out *report.Attribution, zones []attribute.Zone, d
 		})
 	}
 	out.ProcessesRest = restReport(ranking, len(delta.Processes)-len(ranking.Rows)+int(delta.Lost))
-	if len(delta.Threads) == 0 {
-		return
+	if len(delta.Threads) > 0 {
+		threads := attribute.RankThreads(zones, delta, a.rule, maxRows)
+		for _, row := range threads.Rows {
+			out.Threads = append(out.Threads, report.Thread{TID: row.TID, PID: row.PID, Comm: row.Comm, Share: shareReport(row)})
+		}
+		out.ThreadsRest = restReport(threads, len(delta.Threads)-len(threads.Rows))
 	}
-	ranking = attribute.RankThreads(zones, delta, a.rule, maxRows)
-	for _, row := range ranking.Rows {
-		out.Threads = append(out.Threads, report.Thread{TID: row.TID, PID: row.PID, Comm: row.Comm, Share: shareReport(row)})
-	}
-	out.ThreadsRest = restReport(ranking, len(delta.Threads)-len(ranking.Rows))
+	return ranking.Rows
 }
 
 // maxRows bounds the processes in a result.
