@@ -120,3 +120,11 @@ func ownTime(b *testing.B, n int) time.Duration {
 	}
 	return s.Runtime / time.Duration(s.RunCount)
 }
+
+// Loading and attaching all programs.
+func BenchmarkOpen(b *testing.B) {
+	mayLoad(b)
+	for b.Loop() {
+		open(b, Options{}).Close()
+	}
+}

@@ -3,6 +3,7 @@ package bpfprog
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -155,15 +156,7 @@ func TestSharesAddUp(t *testing.T) {
 // energy with it.
 func TestShortLivedChildren(t *testing.T) {
 	tr := open(t, Options{})
-	cmd := exec.Command(os.Args[0], "-test.run", "^TestForker$")
-	cmd.Env = append(os.Environ(), "BPFPROG_FORK=1000")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	cmd, in := forker(t, 1000, 3*time.Millisecond)
 	if err := tr.Follow(Target{PID: cmd.Process.Pid}); err != nil {
 		t.Fatal(err)
 	}
@@ -192,6 +185,109 @@ func TestShortLivedChildren(t *testing.T) {
 	}
 }
 
+// forker starts a program that has n children, one after the other, each for d
+// of CPU time, once its input is closed.
+func forker(t *testing.T, n int, d time.Duration) (*exec.Cmd, io.Closer) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run", "^TestForker$")
+	cmd.Env = append(os.Environ(), fmt.Sprint("BPFPROG_FORK=", n), fmt.Sprint("BPFPROG_SPIN=", int64(d)))
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, in
+}
+
+// Many processes in one run: no CPU time is lost, no joule, and memory stays
+// bounded.
+func TestManyProcesses(t *testing.T) {
+	n := 6000
+	if s := os.Getenv("BPFPROG_MANY"); s != "" {
+		n, _ = strconv.Atoi(s)
+	}
+	tr := open(t, Options{})
+	cmd, in := forker(t, n, 20*time.Microsecond)
+	if err := tr.Follow(Target{PID: cmd.Process.Pid}); err != nil {
+		t.Fatal(err)
+	}
+	last := time.Now()
+	interval(t, tr, &last)
+	first := last
+	before := usage(t, tr)
+	resident, irqBefore := rss(t), irqTime(t, tr)
+	started := clock(t, cmd.Process.Pid)
+	in.Close()
+	over := make(chan error, 1)
+	go func() { over <- cmd.Wait() }()
+	for done := false; !done; {
+		select {
+		case err := <-over:
+			if err != nil {
+				t.Fatal(err)
+			}
+			done = true
+		case <-time.After(50 * time.Millisecond):
+		}
+		interval(t, tr, &last)
+	}
+	u := usage(t, tr)
+	grown := rss(t) - resident
+	want := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime() - started
+	got := u.Packages[0].Parties[energy.Target].CPU - before.Packages[0].Parties[energy.Target].CPU
+	joules := partySum(u.Packages[0], energy.Package) - partySum(before.Packages[0], energy.Package)
+	counted := watts * last.Sub(first).Seconds()
+	t.Logf("%d processes: %.2f %% of their CPU time, %.6f of the joules, %d have a line and %d have not, %.1f MiB more resident", n, 100*float64(got)/float64(want), joules/counted, len(u.Processes), u.Lost, float64(grown)/(1<<20))
+	// The kernel charges interrupts to whom they interrupt, here they are the
+	// kernel's: a thousand forks a second make many.
+	got += irqTime(t, tr) - irqBefore
+	t.Logf("with interrupts %.2f %%", 100*float64(got)/float64(want))
+	if float64(got) < 0.99*float64(want) || math.Abs(joules/counted-1) > 1e-3 {
+		t.Errorf("CPU time %v of %v, joules %v of %v", got, want, joules, counted)
+	}
+	if grown > 64<<20 {
+		t.Errorf("%d bytes more are resident", grown)
+	}
+	ended := 0
+	for _, p := range u.Processes {
+		if p.Ended {
+			ended++
+		}
+	}
+	if ended > maxEnded || ended+int(u.Lost) < n {
+		t.Errorf("%d processes have a line, %d have not, of %d", ended, u.Lost, n)
+	}
+}
+
+// irqTime returns the time all CPUs spent in interrupts.
+func irqTime(t *testing.T, tr *Tracker) (sum time.Duration) {
+	t.Helper()
+	for i := range tr.o.CPUs {
+		var c usageCpu
+		if err := tr.objects.Cpus.Lookup(uint32(i), &c); err != nil {
+			t.Fatal(err)
+		}
+		sum += time.Duration(c.IrqTotal)
+	}
+	return sum
+}
+
+// rss returns this process's resident bytes.
+func rss(t *testing.T) int64 {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.ParseInt(strings.Fields(string(b))[1], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n * int64(os.Getpagesize())
+}
+
 // clock returns the CPU time of a process: its clock is ~PID, of kind
 // CPUCLOCK_SCHED (include/linux/posix-timers_types.h).
 func clock(t *testing.T, pid int) time.Duration {
@@ -203,7 +299,7 @@ func clock(t *testing.T, pid int) time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-// TestForker is the parent: it starts children that spin for 3 ms.
+// TestForker is the parent: it starts children that spin.
 func TestForker(t *testing.T) {
 	n, err := strconv.Atoi(os.Getenv("BPFPROG_FORK"))
 	if err != nil {
@@ -211,14 +307,18 @@ func TestForker(t *testing.T) {
 	}
 	var b [1]byte
 	_, _ = os.Stdin.Read(b[:]) // until its end
+	ns, err := strconv.ParseInt(os.Getenv("BPFPROG_SPIN"), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range n {
-		spin(t)
+		spin(t, ns)
 	}
 }
 
-// spin has a child burn 3 ms of CPU time. It is a fork without exec, as cheap
-// as a process can be: a shell's subshell.
-func spin(t *testing.T) {
+// spin has a child burn CPU time. It is a fork without exec, as cheap as a
+// process can be.
+func spin(t *testing.T, ns int64) {
 	pid, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
 	if errno != 0 {
 		t.Fatal(errno)
@@ -227,7 +327,7 @@ func spin(t *testing.T) {
 		var ts unix.Timespec
 		for {
 			syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, unix.CLOCK_PROCESS_CPUTIME_ID, uintptr(ptr(&ts)), 0)
-			if ts.Sec > 0 || ts.Nsec > 3e6 {
+			if ts.Sec > 0 || ts.Nsec > ns {
 				syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 0, 0, 0)
 			}
 		}
