@@ -198,7 +198,7 @@ func (t *Tracker) attach() error {
 		return err
 	}
 	o := &t.objects
-	if err := errors.Join(on(o.OnNewtask), t.beginAll(), on(o.OnSwitch)); err != nil {
+	if err := errors.Join(on(o.OnNewtask), t.settleAll(), on(o.OnSwitch)); err != nil {
 		return err
 	}
 	if err := t.iterate(o.Adopt, nil); err != nil {
@@ -215,12 +215,13 @@ func (t *Tracker) attach() error {
 	return nil
 }
 
-// beginAll lets every CPU begin its first slice.
-func (t *Tracker) beginAll() error {
+// settleAll has every CPU account for what runs there up to now, and begins its
+// first slice. A task that is never switched out would have no account.
+func (t *Tracker) settleAll() error {
 	for _, p := range t.o.Places {
 		for _, c := range p.CPUs {
 			if err := t.runOn(t.objects.SettleCpu, c, nil); err != nil {
-				return fmt.Errorf("begin on CPU %d: %w", c, err)
+				return fmt.Errorf("settle the account of CPU %d: %w", c, err)
 			}
 		}
 	}
@@ -284,7 +285,7 @@ func (t *Tracker) Follow(target Target) error {
 	}
 	if err == nil {
 		// Who runs now may have become somebody else's.
-		err = t.beginAll()
+		err = t.settleAll()
 	}
 	return err
 }

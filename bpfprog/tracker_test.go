@@ -434,6 +434,27 @@ func TestMachine(t *testing.T) {
 	}
 }
 
+// A task that is never switched out has a line, with all it did.
+func TestRunningTask(t *testing.T) {
+	tr := open(t, Options{})
+	cmd, release := held(t, "while :; do :; done")
+	release()
+	before := usage(t, tr)
+	time.Sleep(300 * time.Millisecond)
+	after := usage(t, tr)
+	of := func(u energy.Usage) time.Duration {
+		for _, p := range u.Processes {
+			if p.PID == cmd.Process.Pid {
+				return p.Accounts[0].CPU
+			}
+		}
+		return 0
+	}
+	if got := of(after) - of(before); got < 100*time.Millisecond {
+		t.Errorf("%v of CPU time in 300 ms of spinning", got)
+	}
+}
+
 // Nothing is left behind: no goroutine, no descriptor, no program.
 func TestCloseLeavesNothing(t *testing.T) {
 	mayLoad(t)

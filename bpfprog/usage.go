@@ -29,7 +29,10 @@ func (t *Tracker) Usage(threads bool) (energy.Usage, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	u := energy.Usage{At: energy.Now()}
-	var err error
+	err := t.settleAll()
+	if err != nil {
+		return u, err
+	}
 	if u.Packages, err = t.packages(); err != nil {
 		return u, err
 	}
