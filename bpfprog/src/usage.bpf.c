@@ -457,6 +457,9 @@ static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_
 		keep(slot); /* older verifiers forget the check above */
 		slot &= PARTIES - 1;
 		c->coord[slot] += w_task;
+		/* Taken for heavier than it was: that has been charged, and must not make what runs next weigh nothing. */
+		if (c->coord[slot] < c->seen[slot])
+			c->coord[slot] = c->seen[slot];
 		c->coord[KERNEL] += w_irq;
 		c->busy_ns += dt;
 		c->party_ns[slot] += dt - irq;
