@@ -63,6 +63,14 @@ type Target struct {
 	Machine bool   // every program
 }
 
+// What may be accounted for beside tasks: see Tracker.Has.
+const (
+	Interrupts = "interrupts"
+	Idle       = "idle states"
+	Frequency  = "frequencies"
+	Thermal    = "thermal trips"
+)
+
 // Tracker is the kernel's account of all that runs.
 type Tracker struct {
 	o       Options
@@ -72,6 +80,7 @@ type Tracker struct {
 	ticks   []int
 	ended   *ringbuf.Reader
 	refused []*energy.Refusal
+	has     map[string]bool
 
 	mu      sync.Mutex
 	procs   map[key]*energy.Process // that have ended
@@ -94,7 +103,7 @@ func Open(o Options) (*Tracker, error) {
 	if len(o.Places) == 0 || len(o.Places) > 32 || o.CPUs > 1024 {
 		return nil, refuse("account for this machine", fmt.Errorf("%d packages and %d CPUs: the programs take 1 to 32, and up to 1024", len(o.Places), o.CPUs))
 	}
-	t := &Tracker{o: o, procs: map[key]*energy.Process{}, stop: make(chan struct{})}
+	t := &Tracker{o: o, procs: map[key]*energy.Process{}, has: map[string]bool{}, stop: make(chan struct{})}
 	if t.o.Rho == 0 {
 		t.o.Rho = DefaultRho
 	}
@@ -204,13 +213,20 @@ func (t *Tracker) attach() error {
 	if err := t.iterate(o.Adopt, nil); err != nil {
 		return err
 	}
-	for what, p := range map[string]*ebpf.Program{
-		"interrupts": o.OnIrq, "softirqs": o.OnSoftirq, "interrupts' ends": o.OnIrqExit, "softirqs' ends": o.OnSoftirqExit,
-		"idle states": o.OnIdle, "frequencies": o.OnFrequency, "thermal trips": o.OnTrip,
+	// The ends come first: a handler that is seen to begin is seen to end.
+	for _, x := range []struct {
+		what string
+		p    *ebpf.Program
+	}{
+		{"the ends of interrupts", o.OnIrqExit}, {"interrupts", o.OnIrq},
+		{"the ends of softirqs", o.OnSoftirqExit}, {"softirqs", o.OnSoftirq},
+		{Idle, o.OnIdle}, {Frequency, o.OnFrequency}, {Thermal, o.OnTrip},
 	} {
-		if err := on(p); err != nil {
-			t.refused = append(t.refused, refuse("account for "+what, err))
+		if err := on(x.p); err != nil {
+			t.refused = append(t.refused, refuse("account for "+x.what, err))
+			continue
 		}
+		t.has[x.what] = true
 	}
 	return nil
 }

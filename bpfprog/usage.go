@@ -127,6 +127,39 @@ func (t *Tracker) tick(k, d int) float64 {
 	return t.power.Ticks[k][d]
 }
 
+// Counts are what happened on all CPUs since the tracker started.
+type Counts struct {
+	Switches, FrequencyChanges, IdleEntries, ThermalTrips uint64
+	Interrupts, IdleShallow, IdleDeep                     time.Duration
+}
+
+// Counts reads them.
+func (t *Tracker) Counts() (Counts, error) {
+	var out Counts
+	for i := range t.o.CPUs {
+		var c usageCpu
+		if err := t.objects.Cpus.Lookup(uint32(i), &c); err != nil {
+			return out, fmt.Errorf("read the account of CPU %d: %w", i, err)
+		}
+		out.Switches += c.Switches
+		out.FrequencyChanges += c.FreqChanges
+		out.Interrupts += time.Duration(c.IrqTotal)
+		for state := range c.IdleNs {
+			out.IdleEntries += c.IdleEntries[state]
+			if state < 2 {
+				out.IdleShallow += time.Duration(c.IdleNs[state])
+			} else {
+				out.IdleDeep += time.Duration(c.IdleNs[state])
+			}
+		}
+	}
+	return out, t.objects.Throttled.Get(&out.ThermalTrips)
+}
+
+// Has reports whether the kernel lets the tracker account for Interrupts, Idle,
+// Frequency or Thermal.
+func (t *Tracker) Has(what string) bool { return t.has[what] }
+
 // account translates an account of place k.
 func (t *Tracker) account(k int, a usageAccount) energy.Account {
 	out := energy.Account{

@@ -20,9 +20,10 @@ type Provider string
 
 // The providers.
 const (
-	ByHost   Provider = "host"   // internal/host: /proc, sysfs, cgroupfs, wait4
-	ByPerf   Provider = "perf"   // perfevent: hardware and software events
-	ByEnergy Provider = "energy" // derived from joules once these are known
+	ByHost    Provider = "host"    // internal/host: /proc, sysfs, cgroupfs, wait4
+	ByPerf    Provider = "perf"    // perfevent: hardware and software events
+	ByTracker Provider = "tracker" // bpfprog: kernel tracepoints, while joules are split by eBPF
+	ByEnergy  Provider = "energy"  // derived from joules once these are known
 )
 
 // MetricDef defines a metric: docs/metrics.md is generated from these.
@@ -67,6 +68,7 @@ const (
 	nullFreq     = "a virtual machine without cpufreq, whose /proc/cpuinfo repeats the nominal clock"
 	nullTemp     = "no processor sensor: most virtual machines"
 	nullThrottle = "not an Intel processor; a virtual machine"
+	nullTracker  = "joules are not split by eBPF; the kernel lacks the tracepoint"
 	nullPerf     = "the event is not there or not allowed"
 	nullEnergy   = "the joules or the other factor are not known"
 )
@@ -173,5 +175,12 @@ var catalogue = [...]MetricDef{
 	{"machine.temperature.mean", "Cel", ScopeMachine, Mean, ByHost, "hottest processor sensor, averaged over time", fromTemp, nullTemp},
 	{"machine.temperature.max", "Cel", ScopeMachine, Max, ByHost, "highest reading of any processor sensor", fromTemp, nullTemp},
 	{"machine.throttle.core", "1", ScopeMachine, Delta, ByHost, "times a core was slowed because it was too hot, each core counted by its first thread", "thermal_throttle/core_throttle_count", nullThrottle},
+	{"machine.cpu.switches", "1", ScopeMachine, Delta, ByTracker, "task switches, idle ones included, on all CPUs", "tracepoint sched:sched_switch", nullTracker},
+	{"machine.cpu.frequency_changes", "1", ScopeMachine, Delta, ByTracker, "changes of frequency that the kernel announced, on all CPUs", "tracepoint power:cpu_frequency", nullTracker},
+	{"machine.cpu.interrupt_time", "s", ScopeMachine, Delta, ByTracker, "time in interrupt and softirq handlers, added over CPUs", "tracepoints irq:*", nullTracker},
+	{"machine.idle.entries", "1", ScopeMachine, Delta, ByTracker, "times a CPU went idle", "tracepoint power:cpu_idle", nullTracker},
+	{"machine.idle.shallow", "s", ScopeMachine, Delta, ByTracker, "residency in idle states 0 and 1 (polling, C1), added over CPUs", "tracepoint power:cpu_idle", nullTracker},
+	{"machine.idle.deep", "s", ScopeMachine, Delta, ByTracker, "residency in deeper idle states (C1E, C6, ...), added over CPUs", "tracepoint power:cpu_idle", nullTracker},
+	{"machine.thermal_trips", "1", ScopeMachine, Delta, ByTracker, "times a thermal zone reached a trip point", "tracepoint thermal:thermal_zone_trip", nullTracker},
 	{"machine.throttle.package", "1", ScopeMachine, Delta, ByHost, "times a package was slowed because it was too hot, each package counted by its first CPU", "thermal_throttle/package_throttle_count", nullThrottle},
 }

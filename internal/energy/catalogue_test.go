@@ -23,7 +23,7 @@ func TestCatalogue(t *testing.T) {
 			t.Errorf("%s: no meaning or no origin", d.Name)
 		}
 		switch d.By {
-		case energy.ByHost, energy.ByPerf, energy.ByEnergy:
+		case energy.ByHost, energy.ByPerf, energy.ByTracker, energy.ByEnergy:
 		default:
 			t.Errorf("%s: nobody provides it", d.Name)
 		}

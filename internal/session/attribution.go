@@ -51,9 +51,10 @@ type attribution struct {
 	at       []uint64         // the meter's counts at the last interval, by zone
 	readAt   []energy.Instant // of each place's package, at the last reading
 	failed   error
-	split    []float64 // of a sample
-	began    uint64    // the kernel's intervals when the window opened
-	readings int       // intervals that readings ended, since
+	split    []float64      // of a sample
+	counts   bpfprog.Counts // when the window opened
+	began    uint64         // the kernel's intervals when the window opened
+	readings int            // intervals that readings ended, since
 }
 
 // places lists the packages whose counters are split: sockets, or dies where
@@ -186,7 +187,13 @@ func (s *session) openKernel() {
 	}
 	k, err := bpfprog.Open(o)
 	if err != nil {
-		a.refuse(cmp.Or(map[bool]energy.Method{true: energy.ByCycles}[a.cycles != nil && s.wants(energy.ByCycles)], energy.ByTime), err)
+		// One reason bars both.
+		if a.cycles != nil {
+			a.refuse(energy.ByCycles, err)
+		}
+		if s.wants(energy.ByTime) {
+			a.refuse(energy.ByTime, err)
+		}
 		return
 	}
 	a.kernel, a.tracker = k, k
@@ -229,6 +236,35 @@ func (s *session) startTracking() {
 	}
 	a.moved, a.readAt = make([][energy.NumDomains]float64, len(a.places)), make([]energy.Instant, len(a.places))
 	s.watchBaseline()
+}
+
+// trackerMetrics returns what the kernel's tracker counted beside tasks.
+func (a *attribution) trackerMetrics() []energy.Metric {
+	if a == nil || a.kernel == nil {
+		return nil
+	}
+	now, err := a.kernel.Counts()
+	if err != nil {
+		return nil
+	}
+	const source = "eBPF at kernel tracepoints"
+	was := a.counts
+	var out []energy.Metric
+	add := func(name, needs string, value float64) {
+		if needs == "" || a.kernel.Has(needs) {
+			out = append(out, energy.KnownMetric(name, value, source))
+		} else {
+			out = append(out, energy.UnknownMetric(name, source, "the kernel has no tracepoint for it, or it can't be used here"))
+		}
+	}
+	add("machine.cpu.switches", "", float64(now.Switches-was.Switches))
+	add("machine.cpu.frequency_changes", bpfprog.Frequency, float64(now.FrequencyChanges-was.FrequencyChanges))
+	add("machine.cpu.interrupt_time", bpfprog.Interrupts, (now.Interrupts - was.Interrupts).Seconds())
+	add("machine.idle.entries", bpfprog.Idle, float64(now.IdleEntries-was.IdleEntries))
+	add("machine.idle.shallow", bpfprog.Idle, (now.IdleShallow - was.IdleShallow).Seconds())
+	add("machine.idle.deep", bpfprog.Idle, (now.IdleDeep - was.IdleDeep).Seconds())
+	add("machine.thermal_trips", bpfprog.Thermal, float64(now.ThermalTrips-was.ThermalTrips))
+	return out
 }
 
 // takeBackCycles has the target's own counters count what the kernel's tracker
@@ -489,6 +525,7 @@ func (a *attribution) open(t *energy.Track) {
 			a.from.Packages, a.from.At = u.Packages, u.At
 		}
 		a.began = a.kernel.Intervals()
+		a.counts, _ = a.kernel.Counts() // zero where they can't be read: then neither can they at the end
 	}
 	a.last, a.readings = a.from, 0
 }

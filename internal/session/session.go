@@ -259,6 +259,7 @@ func (s *session) measure(ctx context.Context) error {
 	s.attr.finish(s.Threads)
 	s.provideCycles()
 	s.metrics = append(s.target.metrics(), s.host.Stop(s.end.Sub(s.start))...)
+	s.metrics = append(s.metrics, s.attr.trackerMetrics()...)
 	return nil
 }
 

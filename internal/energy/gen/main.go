@@ -68,9 +68,9 @@ var sections = []struct{ title, text, prefixes string }{
 	{"Memory, files and processes of the tree", "", "memory. io. processes. threads."},
 	{"Energy against work", "The energy is the machine's, or the command's share where it is attributed.", "energy."},
 	{"Control group", "With `--cgroup`.", "cgroup."},
-	{"Machine: processor", "", "machine.cpu. machine.run machine.load machine.context machine.interrupts machine.forks machine.pressure."},
+	{"Machine: processor", "", "machine.cpu. machine.run machine.load machine.context machine.interrupts machine.forks machine.pressure. machine.idle."},
 	{"Machine: memory, disks, network", "", "machine.memory. machine.disk. machine.net."},
-	{"Machine: heat", "", "machine.temperature. machine.throttle."},
+	{"Machine: heat", "", "machine.temperature. machine.throttle. machine.thermal"},
 }
 
 func render(defs []energy.MetricDef) []byte {
