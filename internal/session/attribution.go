@@ -389,8 +389,8 @@ func (s *session) watchBaseline() {
 		return
 	}
 	if a.inKernel() {
-		time.Sleep(s.Baseline)
-	} else if a.still, err = stillPower(s.tracks[0], s.Baseline); err != nil {
+		rest(s.tracks, s.Baseline)
+	} else if a.still, err = stillPower(s.tracks, s.Baseline); err != nil {
 		return
 	}
 	if a.needsReadings() {
@@ -401,9 +401,26 @@ func (s *session) watchBaseline() {
 	}
 }
 
+// rest leaves the machine alone for d, but for the readings that see every
+// wrap.
+func rest(tracks []*energy.Track, d time.Duration) {
+	end := time.Now().Add(d)
+	for left := d; left > 0; left = time.Until(end) {
+		step := left
+		for _, t := range tracks {
+			step = min(step, t.PollInterval(pollLimit))
+		}
+		time.Sleep(step)
+		for _, t := range tracks {
+			_ = t.Read() // what fails is in the track's meter
+		}
+	}
+}
+
 // stillPower returns the mean power of every zone of a machine that is left
 // alone for d, between edges of its counters; NaN where none was seen.
-func stillPower(t *energy.Track, d time.Duration) ([]float64, error) {
+func stillPower(tracks []*energy.Track, d time.Duration) ([]float64, error) {
+	t := tracks[0]
 	zones := t.Source.Zones()
 	edge := func() (*energy.Watch, error) {
 		w := energy.NewWatch(len(zones))
@@ -426,7 +443,7 @@ func stillPower(t *energy.Track, d time.Duration) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	time.Sleep(d)
+	rest(tracks, d)
 	last, err := edge()
 	if err != nil {
 		return nil, err
