@@ -2,6 +2,7 @@ package bpfprog
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 
@@ -9,28 +10,59 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/priv"
 )
 
-// refuse says why the kernel won't account, and how to get it to.
+// refuse says why the kernel won't account, and how to get it to (bpf(2),
+// ERRORS; kernel/bpf/syscall.c).
 func refuse(tried string, err error) *energy.Refusal {
 	r := &energy.Refusal{Name: "ebpf", Kind: energy.ErrBroken, Err: err}
 	reason, _, _ := strings.Cut(err.Error(), "\n")
 	var verifier *ebpf.VerifierError
 	switch {
+	case errors.Is(err, unix.ENOSYS):
+		r.Kind, reason = energy.ErrAbsent, "the kernel has no bpf(2), or a seccomp filter hides it"
+	// Without the rights, what can't be tried looks as if it were not there.
+	case errors.Is(err, ebpf.ErrNotSupported) && missesRights(), errors.Is(err, unix.EPERM), errors.Is(err, fs.ErrPermission) && !errors.As(err, &verifier):
+		r.Kind = energy.ErrForbidden
+		reason, r.Remedy = forbidden(reason)
 	case errors.As(err, &verifier):
 		reason = "the kernel's verifier refuses a program: " + verdict(verifier)
 		r.Remedy = "report this kernel's version with the output of energyprobe doctor"
-	case errors.Is(err, unix.ENOSYS):
-		r.Kind, reason = energy.ErrAbsent, "the kernel has no bpf(2), or a seccomp filter hides it"
-	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES), errors.Is(err, fs.ErrPermission):
-		r.Kind = energy.ErrForbidden
-		r.Remedy = "sudo setcap cap_bpf,cap_perfmon+ep FILE (energyprobe doctor prints the line), or run as root"
-	case errors.Is(err, ebpf.ErrNotSupported):
+	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, fs.ErrNotExist):
 		r.Kind = energy.ErrAbsent
-		r.Remedy = "Linux 5.11 or newer, built with CONFIG_DEBUG_INFO_BTF and CONFIG_BPF_EVENTS"
+		r.Remedy = "boot Linux 5.11 or newer, built with CONFIG_DEBUG_INFO_BTF and CONFIG_BPF_EVENTS"
 	}
 	r.Reason = tried + ": " + reason
 	return r
+}
+
+func missesRights() bool {
+	s, err := priv.Read("")
+	return err == nil && len(s.Missing(priv.BPF, priv.Perfmon)) > 0
+}
+
+// forbidden tells a missing right from a filter that refuses although the
+// right is there: the remedies differ.
+func forbidden(reason string) (why, remedy string) {
+	s, err := priv.Read("") // this process's rights
+	if err != nil {
+		return reason, priv.SetcapLine("", priv.BPF, priv.Perfmon)
+	}
+	missing := s.Missing(priv.BPF, priv.Perfmon)
+	switch {
+	case len(missing) > 0:
+		var names []string
+		for _, c := range missing {
+			names = append(names, c.String())
+		}
+		return "needs " + strings.Join(names, " and "), s.Remedy("", priv.BPF, priv.Perfmon)
+	case s.Lockdown == priv.LockdownConfidentiality:
+		return "the kernel is locked down for confidentiality (/sys/kernel/security/lockdown): programs may not read its memory", ""
+	case s.Seccomp == priv.SeccompFilter:
+		return fmt.Sprintf("%s: a seccomp filter is in force (/proc/self/status)", reason), "in a container: start it with --cap-add BPF --cap-add PERFMON, which the usual filters go by"
+	}
+	return reason + ": a security module or a user namespace stands in the way", ""
 }
 
 // verdict is the end of the verifier's log, where it says why.

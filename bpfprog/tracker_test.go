@@ -490,3 +490,42 @@ func TestRefusal(t *testing.T) {
 		t.Errorf("refused with %v", err)
 	}
 }
+
+// A process without rights is told which it needs, and how to get them.
+func TestRefusalWithoutRights(t *testing.T) {
+	if os.Getenv("BPFPROG_NOBODY") != "" {
+		_, err := Open(Options{CPUs: runtime.NumCPU(), Places: []energy.Place{{Die: -1, CPUs: []int{0}}}})
+		for _, r := range energy.Refusals("ebpf", err) {
+			fmt.Printf("%s|%s|%s\n", r.KindName(), r.Reason, r.Remedy)
+		}
+		os.Exit(0)
+	}
+	mayLoad(t)
+	// The test's own file lies where nobody else may look.
+	exe := filepath.Join(t.TempDir(), "bpf.test")
+	for dir := filepath.Dir(exe); dir != "/tmp" && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(exe, b, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe, "-test.run", "^TestRefusalWithoutRights$")
+	cmd.Dir = "/"
+	cmd.Env = append(os.Environ(), "BPFPROG_NOBODY=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, want := range []string{"forbidden|", "CAP_BPF", "sudo setcap ", "cap_perfmon"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("%q is not in the refusal:\n%s", want, out)
+		}
+	}
+}
