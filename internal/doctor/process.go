@@ -73,11 +73,11 @@ func orNone(s string) string {
 func (e examination) attribution() finding {
 	of := ""
 	if !e.perf.works && !e.powercap.works && !e.msr.works {
-		of = "; here of an estimate, as there is no counter"
+		of = "; there is no counter here to split"
 	}
 	return finding{checks: []report.Check{
 		e.ebpfCycles(of), e.ebpfTime(of), e.byCgroup(of),
-		check(groupAttribution, "proc", report.Working, "by CPU time in /proc/PID/stat, in ticks of 10 ms%s", of),
+		check(groupAttribution, "proc", report.Working, "by the CPU time of every process in /proc%s", of),
 	}}
 }
 
