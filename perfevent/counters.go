@@ -121,6 +121,15 @@ func openCounters(root string, t Target, wanted [][]event) *Counters {
 	return c
 }
 
+// Reset sets what was counted so far to zero: of a target that runs already,
+// the window begins later than its counters.
+func (c *Counters) Reset() {
+	for _, g := range c.groups {
+		// It can't fail on an open event; counting from earlier on would be all.
+		_ = unix.IoctlSetInt(g.fds[0], unix.PERF_EVENT_IOC_RESET, unix.PERF_IOC_FLAG_GROUP)
+	}
+}
+
 // OpenLeft opens what was left to somebody else, who has failed.
 func (c *Counters) OpenLeft() {
 	if c.left != nil {

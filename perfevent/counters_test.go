@@ -131,3 +131,25 @@ func BenchmarkCountersOpenClose(b *testing.B) {
 		OpenCounters("/", Target{Running: os.Getpid()}).Close()
 	}
 }
+
+// What a target that runs already did before the window is not counted.
+func TestReset(t *testing.T) {
+	c := OpenCounters("/", Target{Running: os.Getpid()})
+	defer c.Close()
+	clock := func() float64 {
+		for _, m := range c.Metrics() {
+			if m.Name == "cpu.task_clock" && m.Value != nil {
+				return *m.Value
+			}
+		}
+		t.Skip("software events can't be counted here")
+		return 0
+	}
+	for began := time.Now(); time.Since(began) < 50*time.Millisecond; {
+	}
+	before := clock()
+	c.Reset()
+	if after := clock(); before < 0.02 || after > before/2 {
+		t.Errorf("task clock %v s, %v s after it was reset", before, after)
+	}
+}

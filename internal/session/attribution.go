@@ -207,6 +207,14 @@ func (a *attribution) finish(threads bool) {
 		a.failed = err
 		return
 	}
+	// Joules are those of the window. What the parties ran is known in full only
+	// now that every CPU has accounted for what it still runs.
+	for k := range min(len(u.Packages), len(a.to.Packages)) {
+		for who := range u.Packages[k].Parties {
+			to, ran := &a.to.Packages[k].Parties[who], u.Packages[k].Parties[who]
+			to.CPU, to.Cycles, to.Instructions = ran.CPU, ran.Cycles, ran.Instructions
+		}
+	}
 	u.Packages = a.to.Packages
 	a.to = u
 }
@@ -282,7 +290,11 @@ func (s *session) provideCycles() {
 	}
 	var sum energy.Account
 	for _, p := range attribute.Delta(a.from, a.to).Packages {
-		sum.Add(p.Parties[energy.Target])
+		for who, account := range p.Parties {
+			if energy.Party(who) == energy.Target || s.Machine {
+				sum.Add(account)
+			}
+		}
 	}
 	t.performance().Provide("perf, read by eBPF at every switch", map[string]float64{
 		"cpu.cycles": float64(sum.Cycles), "cpu.instructions": float64(sum.Instructions),

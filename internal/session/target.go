@@ -88,6 +88,11 @@ func scoped(metrics []energy.Metric, scope energy.Scope) []energy.Metric {
 // counted is the part of a target that has performance counters.
 type counted struct{ counters *perfevent.Counters }
 
+// begin opens the window of a target that runs already.
+func (c counted) begin() (energy.Instant, error) {
+	c.counters.Reset()
+	return energy.Now(), nil
+}
 func (c counted) finish(*session)                      {}
 func (c counted) performance() *perfevent.Counters     { return c.counters }
 func (c counted) metrics() []energy.Metric             { return c.counters.Metrics() }
@@ -97,7 +102,7 @@ func (c counted) multiplexed() (part float64, is bool) { return c.counters.Multi
 type machineTarget struct{ counted }
 
 func (t *machineTarget) hostTarget() host.Target       { return host.Target{} }
-func (t *machineTarget) open() (energy.Instant, error) { return energy.Now(), nil }
+func (t *machineTarget) open() (energy.Instant, error) { return t.begin() }
 func (t *machineTarget) metrics() []energy.Metric {
 	return scoped(t.counters.Metrics(), energy.ScopeMachine)
 }
@@ -129,7 +134,7 @@ func newPIDTarget(s *session) (target, error) {
 
 func (t *pidTarget) hostTarget() host.Target { return host.Target{PID: t.pid, Own: true} }
 
-func (t *pidTarget) open() (energy.Instant, error) { return energy.Now(), nil }
+func (t *pidTarget) open() (energy.Instant, error) { return t.begin() }
 
 // watch tells when the process ends: its pidfd becomes readable then. The time
 // limit is for noticing that nobody waits any more.
@@ -201,7 +206,7 @@ func (t *cgroupTarget) perfDir(dirs []string) string {
 
 func (t *cgroupTarget) hostTarget() host.Target { return host.Target{Cgroup: t.name} }
 
-func (t *cgroupTarget) open() (energy.Instant, error) { return energy.Now(), nil }
+func (t *cgroupTarget) open() (energy.Instant, error) { return t.begin() }
 
 // watch tells when the group is removed.
 func (t *cgroupTarget) watch(s *session) {
