@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"runtime"
 	"sync"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/cilium/ebpf/ringbuf"
 	"golang.org/x/sys/unix"
 
+	"github.com/energyprobe/energyprobe/internal/attribute"
 	"github.com/energyprobe/energyprobe/internal/energy"
 )
 
@@ -28,10 +28,6 @@ const kernelTick = 1.0 / (1 << 32)
 // fraction is 2^FRACTION of src/usage.bpf.c.
 const fraction = 1 << 4
 
-// DefaultRho is the throughput of two threads on one core, of one that has it
-// alone.
-const DefaultRho = 1.15
-
 // Options say what to account for. The descriptors stay the caller's.
 type Options struct {
 	Places   []energy.Place
@@ -43,6 +39,9 @@ type Options struct {
 	// Cycles and Instructions are perf events by CPU, -1 for none; nil where
 	// no PMU counts them, and time weighs instead.
 	Cycles, Instructions []int
+	// Frequencies are the CPUs' present ones in kHz, where the kernel announces
+	// their changes; nil where it does not. Time is weighed by them.
+	Frequencies []uint32
 }
 
 // Power is how the kernel reads the places' counters.
@@ -105,7 +104,7 @@ func Open(o Options) (*Tracker, error) {
 	}
 	t := &Tracker{o: o, procs: map[key]*energy.Process{}, has: map[string]bool{}, stop: make(chan struct{})}
 	if t.o.Rho == 0 {
-		t.o.Rho = DefaultRho
+		t.o.Rho = attribute.DefaultRho
 	}
 	if t.o.Tool == 0 {
 		t.o.Tool = os.Getpid()
@@ -148,7 +147,7 @@ func (t *Tracker) load() error {
 	}
 	set := map[string]any{
 		"n_cpus": uint32(t.o.CPUs), "n_places": n, "tool": uint32(t.o.Tool),
-		"use_cycles": t.o.Cycles != nil, "use_siblings": t.o.Siblings != nil,
+		"use_cycles": t.o.Cycles != nil, "use_siblings": t.o.Siblings != nil, "use_frequency": t.o.Frequencies != nil,
 		"half_rho": uint32(math.Round(t.o.Rho / 2 * 1024)),
 	}
 	for name, value := range set {
@@ -167,6 +166,9 @@ func (t *Tracker) prepare() error {
 		facts[i] = usageCpuFacts{Place: n, Sibling: -1}
 		if i < len(t.o.Siblings) {
 			facts[i].Sibling = int32(t.o.Siblings[i])
+		}
+		if i < len(t.o.Frequencies) {
+			facts[i].Freq = t.o.Frequencies[i]
 		}
 	}
 	for k, p := range t.o.Places {
@@ -258,20 +260,35 @@ func (t *Tracker) Watch(p Power) error {
 	if p.Look == 0 {
 		p.Look = time.Millisecond
 	}
+	if err := t.watch(p); err != nil {
+		t.closeClocks()
+		return refuse("read the counters in the kernel", err)
+	}
+	t.power = &p
+	return nil
+}
+
+func (t *Tracker) watch(p Power) error {
 	for k := range p.Events {
 		for d, m := range []*ebpf.Map{t.objects.PowerPackage, t.objects.PowerCore, t.objects.PowerUncore, t.objects.PowerDram} {
 			if err := put(m, k, p.Events[k][d]); err != nil {
-				return refuse("read the counters in the kernel", err)
+				return err
 			}
 		}
 	}
-	t.power = &p
 	for _, cpu := range p.Leaders {
 		if err := t.look(cpu, p.Look); err != nil {
-			return refuse("look at the counters in the kernel", err)
+			return err
 		}
 	}
 	return nil
+}
+
+func (t *Tracker) closeClocks() {
+	for _, fd := range t.ticks {
+		unix.Close(fd)
+	}
+	t.ticks = nil
 }
 
 func (t *Tracker) look(cpu int, every time.Duration) error {
@@ -376,16 +393,12 @@ func (t *Tracker) Close() error {
 		close(t.stop)
 	}
 	t.drained.Wait()
-	for _, fd := range t.ticks {
-		unix.Close(fd)
-	}
+	t.closeClocks()
 	for _, l := range t.links {
 		l.Close()
 	}
 	if t.ended != nil {
 		t.ended.Close()
 	}
-	t.objects.Close()
-	runtime.KeepAlive(t.o)
-	return nil
+	return t.objects.Close()
 }

@@ -189,8 +189,8 @@ func TestShortLivedChildren(t *testing.T) {
 // of CPU time, once its input is closed.
 func forker(t *testing.T, n int, d time.Duration) (*exec.Cmd, io.Closer) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run", "^TestForker$")
-	cmd.Env = append(os.Environ(), fmt.Sprint("BPFPROG_FORK=", n), fmt.Sprint("BPFPROG_SPIN=", int64(d)))
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), playVar+"=fork", fmt.Sprint("BPFPROG_FORK=", n), fmt.Sprint("BPFPROG_SPIN=", int64(d)))
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -299,29 +299,45 @@ func clock(t *testing.T, pid int) time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-// TestForker is the parent: it starts children that spin.
-func TestForker(t *testing.T) {
+// playVar makes the test binary a process that tests look at.
+const playVar = "BPFPROG_PLAY"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(playVar) {
+	case "pong":
+		pong()
+	case "fork":
+		fork()
+	case "open":
+		openWithoutRights()
+	case "spin":
+		for {
+		}
+	default:
+		os.Exit(m.Run())
+	}
+}
+
+// fork starts children that spin.
+func fork() {
 	n, err := strconv.Atoi(os.Getenv("BPFPROG_FORK"))
-	if err != nil {
-		t.Skip("a part of TestShortLivedChildren")
+	ns, err2 := strconv.ParseInt(os.Getenv("BPFPROG_SPIN"), 10, 64)
+	if err = errors.Join(err, err2); err != nil {
+		panic(err)
 	}
 	var b [1]byte
 	_, _ = os.Stdin.Read(b[:]) // until its end
-	ns, err := strconv.ParseInt(os.Getenv("BPFPROG_SPIN"), 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for range n {
-		spin(t, ns)
+		spin(ns)
 	}
 }
 
 // spin has a child burn CPU time. It is a fork without exec, as cheap as a
 // process can be.
-func spin(t *testing.T, ns int64) {
+func spin(ns int64) {
 	pid, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, uintptr(syscall.SIGCHLD), 0, 0, 0, 0, 0)
 	if errno != 0 {
-		t.Fatal(errno)
+		panic(errno)
 	}
 	if pid == 0 {
 		var ts unix.Timespec
@@ -334,7 +350,7 @@ func spin(t *testing.T, ns int64) {
 	}
 	var st syscall.WaitStatus
 	if _, err := syscall.Wait4(int(pid), &st, 0, nil); err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 }
 
@@ -491,15 +507,89 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
+// openWithoutRights prints what it is refused with.
+func openWithoutRights() {
+	_, err := Open(Options{CPUs: runtime.NumCPU(), Places: []energy.Place{{Die: -1, CPUs: []int{0}}}})
+	for _, r := range energy.Refusals("ebpf", err) {
+		fmt.Printf("%s|%s|%s\n", r.KindName(), r.Reason, r.Remedy)
+	}
+}
+
+// Time weighs as much more as the CPU is faster, where frequencies are known.
+func TestFrequenciesWeigh(t *testing.T) {
+	if runtime.NumCPU() < 2 {
+		t.Skip("one CPU has one frequency")
+	}
+	khz := make([]uint32, runtime.NumCPU())
+	for i := range khz {
+		khz[i] = 1_000_000 * uint32(1+2*(i%2))
+	}
+	tr := open(t, Options{Frequencies: khz})
+	var pids [2]int
+	for cpu := range pids {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), playVar+"=spin", "GOMAXPROCS=1")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+		pids[cpu] = cmd.Process.Pid
+		var set unix.CPUSet
+		set.Set(cpu)
+		tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, task := range tasks {
+			tid, _ := strconv.Atoi(task.Name())
+			if err := unix.SchedSetaffinity(tid, &set); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	before := usage(t, tr)
+	time.Sleep(200 * time.Millisecond)
+	after := usage(t, tr)
+	weight := func(pid int) float64 {
+		var a energy.Account
+		for _, p := range after.Processes {
+			if p.PID == pid {
+				a.Add(p.Accounts[0])
+			}
+		}
+		for _, p := range before.Processes {
+			if p.PID == pid {
+				a.Sub(p.Accounts[0])
+			}
+		}
+		return a.Weight / a.CPU.Seconds()
+	}
+	if ratio := weight(pids[1]) / weight(pids[0]); math.Abs(ratio-3) > 0.1 {
+		t.Errorf("a second at 3 GHz weighs %.3f times one at 1 GHz", ratio)
+	}
+}
+
+// A counter that the kernel can't read leaves intervals to user space.
+func TestWatchThatFails(t *testing.T) {
+	tr := open(t, Options{})
+	bad := Power{Events: [][energy.NumDomains]int{{1 << 20, -1, -1, -1, -1}}, Ticks: make([][energy.NumDomains]float64, 1), Leaders: []int{0}}
+	if err := tr.Watch(bad); err == nil {
+		t.Fatal("a descriptor that is none was taken")
+	}
+	if tr.InKernel() {
+		t.Error("intervals are left to a kernel that can't read the counters")
+	}
+	last := time.Now()
+	interval(t, tr, &last)
+	time.Sleep(10 * time.Millisecond)
+	interval(t, tr, &last)
+	if p := usage(t, tr).Packages[0]; partySum(p, energy.Package) <= 0 {
+		t.Error("no joules were taken")
+	}
+}
+
 // A process without rights is told which it needs, and how to get them.
 func TestRefusalWithoutRights(t *testing.T) {
-	if os.Getenv("BPFPROG_NOBODY") != "" {
-		_, err := Open(Options{CPUs: runtime.NumCPU(), Places: []energy.Place{{Die: -1, CPUs: []int{0}}}})
-		for _, r := range energy.Refusals("ebpf", err) {
-			fmt.Printf("%s|%s|%s\n", r.KindName(), r.Reason, r.Remedy)
-		}
-		os.Exit(0)
-	}
 	mayLoad(t)
 	// The test's own file lies where nobody else may look.
 	exe := filepath.Join(t.TempDir(), "bpf.test")
@@ -515,9 +605,9 @@ func TestRefusalWithoutRights(t *testing.T) {
 	if err := os.WriteFile(exe, b, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(exe, "-test.run", "^TestRefusalWithoutRights$")
+	cmd := exec.Command(exe)
 	cmd.Dir = "/"
-	cmd.Env = append(os.Environ(), "BPFPROG_NOBODY=1")
+	cmd.Env = append(os.Environ(), playVar+"=open")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -50,7 +50,6 @@ type usageCpu struct {
 	Pad               uint32
 	Switches          uint64
 	IrqTotal          uint64
-	Lost              uint64
 	PartyNs           [4]uint64
 	PartyCycles       [4]uint64
 	PartyInstructions [4]uint64
@@ -108,11 +107,9 @@ type usagePlace struct {
 		BusyNs uint64
 		Energy [4]uint64
 	}
-	Ns         uint64
-	Energy     [4]uint64
-	LastWeight uint64
-	Missed     uint64
-	Looks      uint64
+	Ns     uint64
+	Energy [4]uint64
+	Missed uint64
 }
 
 type usageSums struct {

@@ -253,10 +253,7 @@ func zoneOf(domain energy.Domain, cpu int, topo *topology.Topology) energy.Zone 
 		z.Socket = 0
 		return z
 	}
-	z.Socket = c.Socket
-	if len(topo.Dies(c.Socket)) > 1 && topo.Identity.IsIntel() {
-		z.Die = c.Die
-	}
+	z.Socket, z.Die = c.Socket, topo.CounterDie(c)
 	return z
 }
 

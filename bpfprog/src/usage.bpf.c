@@ -95,7 +95,7 @@ struct cpu {
 	struct boundary from;	/* the last boundary at since */
 	u64 irq_began, irq_ns;	/* of the present slice */
 	u32 irq_depth, pad;
-	u64 switches, irq_total, lost;
+	u64 switches, irq_total;
 	u64 party_ns[PARTIES], party_cycles[PARTIES], party_instructions[PARTIES];
 	u64 idle_since, idle_ns[STATES], idle_entries[STATES];
 	u32 idle_state, pad2;	/* 0 for none, else state + 1 */
@@ -121,9 +121,7 @@ struct place {
 	struct sums parties[PARTIES + 1]; /* and nobody */
 	struct bin bins[BINS];
 	u64 ns, energy[DOMAINS];	/* of all intervals */
-	u64 last_weight;		/* of the last interval */
 	u64 missed;			/* readings that failed */
-	u64 looks;
 };
 
 struct rate {
@@ -545,12 +543,6 @@ static u32 bin_of(u64 busy, u64 capacity)
 	return mille < 10 ? 1 : mille < 30 ? 2 : mille < 100 ? 3 : mille < 250 ? 4 : mille < 500 ? 5 : mille < 750 ? 6 : 7;
 }
 
-struct interval {
-	u64 dt, weight, busy;
-	u64 energy[DOMAINS];
-	struct rate rate;
-};
-
 /* First pass: what ran since the last boundary. */
 static u64 gather(u32 p, struct place *pl, u64 now, u64 *busy)
 {
@@ -634,7 +626,6 @@ static int close_place(u32 p, u64 now, u64 counters[DOMAINS], bool force)
 
 	if (!pl || p >= n_places)
 		return 0;
-	pl->looks++;
 	for (int d = 0; d < DOMAINS; d++) {
 		e[d] = counters[d] >= pl->counters[d] ? counters[d] - pl->counters[d] : 0;
 		moved |= e[d];
@@ -683,7 +674,6 @@ static int close_place(u32 p, u64 now, u64 counters[DOMAINS], bool force)
 			s->energy[d] += e[d] << FRACTION;
 		}
 	}
-	pl->last_weight = weight;
 	share(p, pl, r);
 	barrier();
 	pl->k++;

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/energyprobe/energyprobe/internal/attribute"
 	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/output"
 )
@@ -51,7 +52,7 @@ func attributionMethods() []string {
 }
 
 // idlePolicies are the values of --idle, the default first.
-var idlePolicies = [...]string{"none", "proportional", "reserved"}
+var idlePolicies = [...]string{attribute.IdleApart.String(), attribute.Proportional.String(), attribute.Reserved.String()}
 
 const idleWords = "none (a line of its own), proportional (shared out by what each spent), reserved (the command's quota of it)"
 

@@ -24,16 +24,17 @@ const (
 // attribution is the tracker of a session, and where its account stood when
 // the window opened. A nil *attribution does nothing.
 type attribution struct {
-	tracker  energy.Tracker
-	kernel   *bpfprog.Tracker // the tracker, when it is in the kernel
-	cycles   *perfevent.Cycles
-	places   []energy.Place
-	zones    []energy.Zone
-	refused  []*energy.Refusal // better methods
-	rule     attribute.Rule
-	given    float64 // idle power of a package by the user's word, 0 for none
-	baseline []energy.PackageUsage
-	still    []float64 // the zones' power in it, where user space read them
+	tracker   energy.Tracker
+	kernel    *bpfprog.Tracker // the tracker, when it is in the kernel
+	cycles    *perfevent.Cycles
+	places    []energy.Place
+	frequency bool // weighs time
+	zones     []energy.Zone
+	refused   []*energy.Refusal // better methods
+	rule      attribute.Rule
+	given     float64 // idle power of a package by the user's word, 0 for none
+	baseline  []energy.PackageUsage
+	still     []float64 // the zones' power in it, where user space read them
 
 	from, to energy.Usage
 	last     energy.Usage // at the last sample

@@ -67,6 +67,9 @@ func (a *attribution) weights() string {
 	case energy.ByCycles:
 		return "cycles, counted at every switch, " + where
 	case energy.ByTime:
+		if a.frequency {
+			return "time on a processor times its frequency, taken at every switch, " + where
+		}
 		return "time on a processor, taken at every switch, " + where
 	case energy.ByCgroup:
 		return "CPU time of the group and of the machine, " + where

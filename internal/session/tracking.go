@@ -2,9 +2,12 @@ package session
 
 import (
 	"cmp"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -27,10 +30,7 @@ func places(t *topology.Topology) []energy.Place {
 		if !c.Online || c.Socket < 0 {
 			continue
 		}
-		key := [2]int{c.Socket, -1}
-		if len(t.Dies(c.Socket)) > 1 && t.Identity.IsIntel() {
-			key[1] = c.Die
-		}
+		key := [2]int{c.Socket, t.CounterDie(c)}
 		k, ok := at[key]
 		if !ok {
 			k = len(out)
@@ -76,7 +76,7 @@ func (s *session) wants(m energy.Method) bool {
 // openCycles opens the counters that weigh the kernel's accounts. It comes
 // before the target's own counters, which leave cycles to them.
 func (s *session) openCycles() {
-	if !s.splits() || !s.wants(energy.ByCycles) {
+	if s.attr == nil || !s.wants(energy.ByCycles) {
 		return
 	}
 	c, err := perfevent.OpenCycles(s.Root, s.topo.Online, possible(s.topo))
@@ -86,10 +86,6 @@ func (s *session) openCycles() {
 	}
 	s.attr.cycles = c
 }
-
-// splits reports whether there will be joules to split, as far as can be told
-// before the counters are open.
-func (s *session) splits() bool { return s.attr != nil }
 
 // possible returns how many CPUs the machine's numbers go up to.
 func possible(t *topology.Topology) int {
@@ -145,6 +141,9 @@ func (s *session) openKernel() {
 		o.Cycles, o.Instructions = a.cycles.Cycles, a.cycles.Instructions
 	} else if !s.wants(energy.ByTime) {
 		return
+	} else {
+		o.Frequencies = announcedFrequencies(s.Root, s.topo.Online, n)
+		a.frequency = o.Frequencies != nil
 	}
 	k, err := bpfprog.Open(o)
 	if err != nil {
@@ -158,6 +157,34 @@ func (s *session) openKernel() {
 		return
 	}
 	a.kernel, a.tracker = k, k
+}
+
+// announcers are the cpufreq drivers that set every frequency themselves and
+// announce it (tracepoint power:cpu_frequency). Others leave it to the
+// processor, which tells nobody.
+var announcers = []string{"acpi-cpufreq", "intel_cpufreq", "cpufreq-dt", "powernow-k8", "pcc-cpufreq"}
+
+// announcedFrequencies returns the CPUs' frequencies in kHz, by CPU of n; nil
+// unless every one is known and its changes will be.
+func announcedFrequencies(root string, online []int, n int) []uint32 {
+	out := make([]uint32, n)
+	for _, cpu := range online {
+		dir := filepath.Join("/", root, "sys/devices/system/cpu", fmt.Sprint("cpu", cpu), "cpufreq")
+		driver, err := os.ReadFile(filepath.Join(dir, "scaling_driver"))
+		if err != nil || !slices.Contains(announcers, strings.TrimSpace(string(driver))) {
+			return nil
+		}
+		now, err := os.ReadFile(filepath.Join(dir, "scaling_cur_freq"))
+		if err != nil {
+			return nil
+		}
+		khz, err := strconv.ParseUint(strings.TrimSpace(string(now)), 10, 32)
+		if err != nil || khz == 0 {
+			return nil
+		}
+		out[cpu] = uint32(khz)
+	}
+	return out
 }
 
 // startTracking says whose energy is asked for, once the target is there, and

@@ -60,6 +60,16 @@ func (t *Topology) Dies(socket int) []int {
 	return t.distinct(func(c CPU) (int, bool) { return c.Die, c.Socket == socket && c.Die >= 0 })
 }
 
+// CounterDie returns the die of a CPU whose energy counters are the die's own,
+// -1 where they are the socket's: Intel's count per die, AMD's per socket
+// (arch/x86/events/rapl.c, rapl_pmu_is_pkg_scope).
+func (t *Topology) CounterDie(c CPU) int {
+	if t.Identity.IsIntel() && len(t.Dies(c.Socket)) > 1 {
+		return c.Die
+	}
+	return -1
+}
+
 // DiesPerSocket returns the largest number of dies of any socket, at least 1.
 func (t *Topology) DiesPerSocket() int {
 	n := 1
