@@ -1,10 +1,12 @@
 package bpfprog
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"slices"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -12,116 +14,247 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pingPong passes a byte back and forth between two processes n times, which
-// is two switches each, and returns how long it took.
-func pingPong(tb testing.TB, n int) time.Duration {
-	tb.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), playVar+"=pong")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		tb.Fatal(err)
-	}
-	var b [1]byte
-	w, r := in.(*os.File), out.(*os.File)
-	w.Fd() // blocking: the scheduler's poller would take part
-	r.Fd()
-	one := func() {
-		if _, err := unix.Write(int(w.Fd()), b[:]); err != nil {
-			tb.Fatal(err)
-		}
-		if _, err := unix.Read(int(r.Fd()), b[:]); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	one()
-	began := time.Now()
-	for range n {
-		one()
-	}
-	took := time.Since(began)
-	in.Close()
-	_ = cmd.Wait()
-	return took
-}
-
-// pong is the other end.
-func pong() {
-	var b [1]byte
-	for {
-		if n, err := unix.Read(0, b[:]); n == 0 || err != nil {
-			os.Exit(0)
-		}
-		if _, err := unix.Write(1, b[:]); err != nil {
-			os.Exit(0)
-		}
-	}
-}
-
-// What a switch costs: the programs' own time by the kernel's account, and how
-// much longer a storm of switches takes with the programs attached, in turns
-// with runs without. Both processes share a CPU, so that a switch is a switch
-// and nobody wakes up in between.
-func BenchmarkSwitchStorm(b *testing.B) {
-	const rounds, n = 15, 20000
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var before, one unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &before); err != nil {
-		b.Fatal(err)
-	}
-	one.Set(0)
-	if err := unix.SchedSetaffinity(0, &one); err != nil {
-		b.Fatal(err)
-	}
-	defer unix.SchedSetaffinity(0, &before)
-	var without, with []time.Duration
-	for b.Loop() {
-		for range rounds {
-			without = append(without, pingPong(b, n))
-			tr := open(b, Options{})
-			with = append(with, pingPong(b, n))
-			tr.Close()
-		}
-	}
-	slices.Sort(without)
-	slices.Sort(with)
-	w, v := without[len(without)/2], with[len(with)/2]
-	b.ReportMetric(float64(w)/n/2, "ns/switch-without")
-	b.ReportMetric(float64(v-w)/n/2, "ns/switch-more")
-	b.ReportMetric(100*(float64(v)/float64(w)-1), "%-slower")
-	b.ReportMetric(float64(ownTime(b, n)), "ns/run")
-}
-
-// ownTime is the mean time of a run of the program at the switch, as
-// kernel.bpf_stats_enabled has it. Taking it costs as well, about 40 ns a run.
-func ownTime(b *testing.B, n int) time.Duration {
-	tr := open(b, Options{})
-	defer tr.Close()
-	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer stats.Close()
-	pingPong(b, n)
-	s, err := tr.objects.OnSwitch.Stats()
-	if err != nil || s.RunCount == 0 {
-		b.Fatal("no account of the program: ", err)
-	}
-	return s.Runtime / time.Duration(s.RunCount)
-}
-
 // Loading and attaching all programs.
 func BenchmarkOpen(b *testing.B) {
 	mayLoad(b)
 	for b.Loop() {
 		open(b, Options{}).Close()
 	}
+}
+
+// relay passes bytes on from descriptor 3 to descriptor 4 and counts them in
+// the memory behind descriptor 5, until there is nothing to read. The system
+// calls are raw: a runtime that notices them would wake up beside.
+func relay() {
+	mem, err := unix.Mmap(5, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		panic(err)
+	}
+	passed := (*atomic.Uint64)(ptr(&mem[0]))
+	var b [1]byte
+	for {
+		if n, _, _ := syscall.RawSyscall(syscall.SYS_READ, 3, uintptr(ptr(&b)), 1); n != 1 {
+			os.Exit(0)
+		}
+		passed.Add(1)
+		_, _, _ = syscall.RawSyscall(syscall.SYS_WRITE, 4, uintptr(ptr(&b)), 1)
+	}
+}
+
+// burn counts rounds of arithmetic in the memory behind descriptor 3, until
+// it is killed.
+func burn() {
+	mem, err := unix.Mmap(3, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		panic(err)
+	}
+	rounds := (*atomic.Uint64)(ptr(&mem[0]))
+	for x := uint64(1); ; {
+		for range 1000 {
+			x = x*6364136223846793005 + 1442695040888963407
+		}
+		rounds.Add(1 + x>>63&0) // x is used
+	}
+}
+
+// work is load on one CPU, or on any, that counts what it gets done.
+type work struct {
+	done *atomic.Uint64
+	cmds []*exec.Cmd
+}
+
+func shared(tb testing.TB) (*os.File, *atomic.Uint64) {
+	tb.Helper()
+	fd, err := unix.MemfdCreate("work", unix.MFD_CLOEXEC)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd), "work")
+	if err := f.Truncate(int64(os.Getpagesize())); err != nil {
+		tb.Fatal(err)
+	}
+	mem, err := unix.Mmap(fd, 0, os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = unix.Munmap(mem); f.Close() })
+	return f, (*atomic.Uint64)(ptr(&mem[0]))
+}
+
+func (w *work) start(tb testing.TB, role string, cpu int, files ...*os.File) {
+	tb.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), playVar+"="+role, "GOMAXPROCS=1")
+	cmd.ExtraFiles = files
+	if err := cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	w.cmds = append(w.cmds, cmd)
+	tb.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	if cpu < 0 {
+		return
+	}
+	var set unix.CPUSet
+	set.Set(cpu)
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", cmd.Process.Pid))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, e := range tasks {
+		var tid int
+		_, _ = fmt.Sscan(e.Name(), &tid)
+		_ = unix.SchedSetaffinity(tid, &set) // may be gone
+	}
+}
+
+// storm is two processes that pass a byte to and fro. On the same CPU a pass is
+// a switch; on two, each pass also wakes up an idle CPU.
+func storm(tb testing.TB, cpus [2]int) *work {
+	tb.Helper()
+	w := &work{}
+	f, done := shared(tb)
+	w.done = done
+	var fds [2][2]*os.File
+	for i := range fds {
+		r, wr, err := os.Pipe()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		r.Fd() // blocking
+		wr.Fd()
+		fds[i] = [2]*os.File{r, wr}
+	}
+	w.start(tb, "relay", cpus[0], fds[0][0], fds[1][1], f)
+	w.start(tb, "relay", cpus[1], fds[1][0], fds[0][1], f)
+	if _, err := fds[0][1].Write([]byte{1}); err != nil {
+		tb.Fatal(err)
+	}
+	for _, p := range fds {
+		p[0].Close()
+		p[1].Close()
+	}
+	return w
+}
+
+func (w *work) stop() {
+	for _, cmd := range w.cmds {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+}
+
+// rate is how much is done in a second, as seen over a while.
+func (w *work) rate(d time.Duration) float64 {
+	a, began := w.done.Load(), time.Now()
+	time.Sleep(d)
+	return float64(w.done.Load()-a) / time.Since(began).Seconds()
+}
+
+// slowdown compares a load's rate with the programs attached and without, in
+// turns, and returns the median of the ratios of neighbours with their
+// quartiles, in percent, and what one unit takes without, in ns.
+func (w *work) slowdown(tb testing.TB, turns int, each time.Duration) (median, q1, q3, unit float64) {
+	tb.Helper()
+	w.rate(200 * time.Millisecond)
+	var ratios, without []float64
+	off := func() float64 {
+		time.Sleep(each / 5) // what came before has settled
+		return w.rate(each)
+	}
+	last := off()
+	for range turns {
+		tr := open(tb, Options{})
+		on := off()
+		tr.Close()
+		next := off()
+		without = append(without, next)
+		ratios = append(ratios, 100*((last+next)/2/on-1))
+		last = next
+	}
+	slices.Sort(ratios)
+	slices.Sort(without)
+	return ratios[len(ratios)/2], ratios[len(ratios)/4], ratios[len(ratios)*3/4], 1e9 / without[len(without)/2]
+}
+
+// loads are those whose cost is compared.
+var loads = []struct {
+	name string
+	of   func(testing.TB) *work
+}{
+	{"storm/one-cpu", func(tb testing.TB) *work { return storm(tb, [2]int{0, 0}) }},
+	{"storm/two-cpus", func(tb testing.TB) *work { return storm(tb, [2]int{0, 1}) }},
+	{"burn", func(tb testing.TB) *work {
+		w := &work{}
+		f, done := shared(tb)
+		w.done = done
+		w.start(tb, "burn", 1, f)
+		return w
+	}},
+}
+
+// How much longer loads take with the programs attached.
+func BenchmarkSlowdown(b *testing.B) {
+	for _, c := range loads {
+		b.Run(c.name, func(b *testing.B) {
+			mayLoad(b)
+			w := c.of(b)
+			defer w.stop()
+			for b.Loop() {
+				median, q1, q3, unit := w.slowdown(b, 40, 100*time.Millisecond)
+				b.ReportMetric(median, "%-slower")
+				b.ReportMetric(q1, "%-q1")
+				b.ReportMetric(q3, "%-q3")
+				b.ReportMetric(unit, "ns/unit")
+			}
+		})
+	}
+}
+
+// What the programs take by the kernel's own account of them
+// (kernel.bpf_stats_enabled), beside the same loads: of one run of the program
+// at the switch, and of all programs as a part of the time of the loads' CPUs.
+// Taking it costs as well, about 40 ns a run.
+func BenchmarkOwnTime(b *testing.B) {
+	for _, c := range loads {
+		b.Run(c.name, func(b *testing.B) {
+			mayLoad(b)
+			w := c.of(b)
+			defer w.stop()
+			tr := open(b, Options{})
+			defer tr.Close()
+			stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer stats.Close()
+			for b.Loop() {
+				before, began := ownTime(b, tr), time.Now()
+				w.rate(3 * time.Second)
+				after, took := ownTime(b, tr), time.Since(began)
+				b.ReportMetric(float64(after.onSwitch-before.onSwitch)/float64(after.switches-before.switches), "ns/switch")
+				b.ReportMetric(100*float64(after.all-before.all)/float64(took), "%-of-a-CPU")
+			}
+		})
+	}
+}
+
+type own struct {
+	onSwitch, all time.Duration
+	switches      uint64
+}
+
+func ownTime(b *testing.B, tr *Tracker) (sum own) {
+	b.Helper()
+	o := &tr.objects
+	for _, p := range []*ebpf.Program{o.OnSwitch, o.OnNewtask, o.OnExit, o.OnIrq, o.OnIrqExit, o.OnSoftirq, o.OnSoftirqExit, o.OnIdle, o.OnFrequency} {
+		s, err := p.Stats()
+		if err != nil {
+			b.Fatal(err)
+		}
+		sum.all += s.Runtime
+		if p == o.OnSwitch {
+			sum.onSwitch, sum.switches = s.Runtime, s.RunCount
+		}
+	}
+	return sum
 }

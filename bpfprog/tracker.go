@@ -34,7 +34,8 @@ type Options struct {
 	CPUs     int   // possible CPUs of the machine
 	Siblings []int // by CPU, the other thread of its core, -1 for none; nil where cores have one thread
 	Rho      float64
-	Tool     int // process whose threads are the tool's, 0 for this one
+	Tool     int  // process whose threads are the tool's, 0 for this one
+	Threads  bool // keep what each thread did beyond its end
 
 	// Cycles and Instructions are perf events by CPU, -1 for none; nil where
 	// no PMU counts them, and time weighs instead.
@@ -83,6 +84,9 @@ type Tracker struct {
 
 	mu      sync.Mutex
 	procs   map[key]*energy.Process // that have ended
+	threads map[key]*energy.Thread  // that have ended
+	unswept map[key]bool            // processes of several threads that have ended: see sweep
+	open    []debt
 	dropped uint64
 	stop    chan struct{}
 	drained sync.WaitGroup
@@ -102,7 +106,7 @@ func Open(o Options) (*Tracker, error) {
 	if len(o.Places) == 0 || len(o.Places) > 32 || o.CPUs > 1024 {
 		return nil, refuse("account for this machine", fmt.Errorf("%d packages and %d CPUs: the programs take 1 to 32, and up to 1024", len(o.Places), o.CPUs))
 	}
-	t := &Tracker{o: o, procs: map[key]*energy.Process{}, has: map[string]bool{}, stop: make(chan struct{})}
+	t := &Tracker{o: o, procs: map[key]*energy.Process{}, threads: map[key]*energy.Thread{}, unswept: map[key]bool{}, has: map[string]bool{}, stop: make(chan struct{})}
 	if t.o.Rho == 0 {
 		t.o.Rho = attribute.DefaultRho
 	}
@@ -141,14 +145,19 @@ func (t *Tracker) load() error {
 	spec.Maps["ended"].MaxEntries = 4 << 20
 	// The accounts follow the record, which the type description leaves open.
 	tasks := spec.Maps["tasks"]
-	tasks.ValueSize += 2 * n * accountSize
+	tasks.ValueSize += n * accountSize
 	if record, ok := tasks.Value.(*btf.Struct); ok {
 		record.Size = tasks.ValueSize
+	}
+	for _, name := range []string{"past", "nothing"} {
+		spec.Maps[name].ValueSize = tasks.ValueSize
+		spec.Maps[name].Value = nil
 	}
 	set := map[string]any{
 		"n_cpus": uint32(t.o.CPUs), "n_places": n, "tool": uint32(t.o.Tool),
 		"use_cycles": t.o.Cycles != nil, "use_siblings": t.o.Siblings != nil, "use_frequency": t.o.Frequencies != nil,
-		"half_rho": uint32(math.Round(t.o.Rho / 2 * 1024)),
+		"thread_lines": t.o.Threads,
+		"half_rho":     uint32(math.Round(t.o.Rho / 2 * 1024)),
 	}
 	for name, value := range set {
 		if err := spec.Variables[name].Set(value); err != nil {
@@ -209,7 +218,7 @@ func (t *Tracker) attach() error {
 		return err
 	}
 	o := &t.objects
-	if err := errors.Join(on(o.OnNewtask), t.settleAll(), on(o.OnSwitch)); err != nil {
+	if err := errors.Join(on(o.OnNewtask), on(o.OnExit), t.settleAll(), on(o.OnSwitch)); err != nil {
 		return err
 	}
 	if err := t.iterate(o.Adopt, nil); err != nil {
@@ -379,6 +388,7 @@ func (t *Tracker) drain() {
 		case <-every.C:
 			t.mu.Lock()
 			t.collect()
+			t.sweep()
 			t.mu.Unlock()
 		}
 	}

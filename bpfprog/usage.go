@@ -19,9 +19,18 @@ import (
 const (
 	accountSize = uint32(unsafe.Sizeof(usageAccount{}))
 	lineSize    = int(unsafe.Sizeof(usageLine{}))
+	taskSize    = int(unsafe.Offsetof(usageTask{}.Accounts))
 )
 
-// maxEnded is how many processes that have ended keep a line of their own.
+// Of src/usage.bpf.c.
+const (
+	endedThread = 2      // ENDED_THREAD
+	ring        = 2048   // RING
+	rateShift   = 20 - 4 // RATE_BITS - FRACTION
+)
+
+// maxEnded is how many processes that have ended keep a line of their own, and
+// how many threads.
 const maxEnded = 8192
 
 // Usage reads the account as of the last interval. Threads are those alive.
@@ -44,18 +53,69 @@ func (t *Tracker) Usage(threads bool) (energy.Usage, error) {
 	if err != nil {
 		return u, err
 	}
-	for _, all := range []map[key]*energy.Process{t.procs, alive} {
-		for _, p := range all {
-			u.Processes = append(u.Processes, *p)
+	for id, p := range t.procs {
+		one := *p
+		if _, ok := t.unswept[id]; ok {
+			one.Accounts = slices.Clone(p.Accounts)
+			t.addPast(&one)
 		}
+		u.Processes = append(u.Processes, one)
+	}
+	for _, p := range alive {
+		t.addPast(p)
+		u.Processes = append(u.Processes, *p)
 	}
 	slices.SortFunc(u.Processes, func(a, b energy.Process) int { return a.PID - b.PID })
-	var lost uint64
-	if err := t.objects.LostProcesses.Get(&lost); err != nil {
-		return u, err
+	if threads {
+		for _, x := range t.threads {
+			u.Threads = append(u.Threads, *x)
+		}
+		slices.SortFunc(u.Threads, func(a, b energy.Thread) int { return a.TID - b.TID })
 	}
-	u.Lost = t.dropped + lost
-	return u, nil
+	u.Lost, err = t.lost()
+	return u, err
+}
+
+// lost counts what has no line.
+func (t *Tracker) lost() (energy.Lost, error) {
+	var processes, threads, tasks uint64
+	err := errors.Join(t.objects.LostProcesses.Get(&processes), t.objects.LostThreads.Get(&threads), t.objects.LostTasks.Get(&tasks))
+	return energy.Lost{Events: processes + threads, Tasks: tasks, Processes: processes + t.dropped}, err
+}
+
+// addPast adds what a process's threads did that have ended.
+func (t *Tracker) addPast(p *energy.Process) {
+	if p.Threads == 1 {
+		return
+	}
+	value, err := t.objects.Past.LookupBytes(processOf(key{uint32(p.PID), uint64(p.Start)}))
+	if err != nil || len(value) < taskSize+len(t.o.Places)*int(accountSize) {
+		return // none has ended
+	}
+	record := (*usageTask)(unsafe.Pointer(&value[0]))
+	past := unsafe.Slice((*usageAccount)(unsafe.Pointer(&value[taskSize])), len(t.o.Places))
+	t.settle(pending{record.Place, record.Pending, record.PendingK}, past)
+	for k := range past {
+		p.Accounts[k].Add(t.account(k, past[k]))
+	}
+}
+
+func processOf(id key) *usageProcess { return &usageProcess{Start: id.start, Pid: id.pid} }
+
+// sweep takes over what the threads of ended processes did, two drains after
+// the end: the last of them may still have been on its way out.
+func (t *Tracker) sweep() {
+	for id, seen := range t.unswept {
+		if !seen {
+			t.unswept[id] = true
+			continue
+		}
+		if p := t.procs[id]; p != nil {
+			t.addPast(p)
+		}
+		_ = t.objects.Past.Delete(processOf(id)) // mostly there is none
+		delete(t.unswept, id)
+	}
 }
 
 // Totals reads what the packages' parties have, without any process: little
@@ -71,6 +131,7 @@ func (t *Tracker) Forget() {
 	defer t.mu.Unlock()
 	t.collect()
 	clear(t.procs)
+	clear(t.threads)
 	t.dropped = 0
 }
 
@@ -172,9 +233,9 @@ func (t *Tracker) account(k int, a usageAccount) energy.Account {
 	return out
 }
 
-// addLine adds what one thread has to its process. A leader's line brings the
-// accounts of threads that have ended behind its own.
+// addLine adds what one thread has to its process.
 func (t *Tracker) addLine(alive map[key]*energy.Process, l *usageLine, accounts []usageAccount, u *energy.Usage, threads bool) {
+	t.settle(pending{l.Place, l.Pending, l.PendingK}, accounts)
 	id := key{pid: l.Tgid}
 	p := alive[id]
 	if p == nil {
@@ -188,9 +249,6 @@ func (t *Tracker) addLine(alive map[key]*energy.Process, l *usageLine, accounts 
 	for k := range t.o.Places {
 		a := t.account(k, accounts[k])
 		p.Accounts[k].Add(a)
-		if len(accounts) > len(t.o.Places) {
-			p.Accounts[k].Add(t.account(k, accounts[len(t.o.Places)+k]))
-		}
 		own = append(own, a)
 	}
 	if threads {
@@ -219,6 +277,7 @@ func (t *Tracker) collect() {
 		}
 		t.ended = r
 	}
+	t.settleDebts()
 	if t.ended.Flush() != nil {
 		return
 	}
@@ -230,37 +289,120 @@ func (t *Tracker) collect() {
 		if !ok {
 			continue
 		}
-		p := &energy.Process{Ended: true}
-		describe(p, l)
-		for k := range accounts {
-			p.Accounts = append(p.Accounts, t.account(k, accounts[k]))
-		}
-		t.procs[key{l.Tgid, l.Start}] = p
-		if len(t.procs) > maxEnded {
-			t.thin()
-		}
+		t.put(l, accounts)
+		t.dropped += thin(t.procs, func(p *energy.Process) []energy.Account { return p.Accounts })
+		thin(t.threads, func(x *energy.Thread) []energy.Account { return x.Accounts })
 	}
 }
 
-// thin keeps the half of the ended processes that ran longest.
-func (t *Tracker) thin() {
-	cpu := func(p *energy.Process) (d time.Duration) {
-		for _, a := range p.Accounts {
+// put keeps the line of a process or a thread that has ended.
+func (t *Tracker) put(l *usageLine, accounts []usageAccount) {
+	id, due := key{l.Pid, l.Start}, pending{l.Place, l.Pending, l.PendingK}
+	open := !t.settle(due, accounts)
+	own := make([]energy.Account, len(accounts))
+	for k := range accounts {
+		own[k] = t.account(k, accounts[k])
+	}
+	if l.Kind != endedThread {
+		p := &energy.Process{Ended: true, Accounts: own}
+		describe(p, l)
+		t.procs[id] = p
+		if p.Threads != 1 {
+			t.unswept[id] = false
+		}
+		if open {
+			t.open = append(t.open, debt{due, p.Accounts})
+		}
+	}
+	if !t.o.Threads {
+		return
+	}
+	x := t.threads[id]
+	if x == nil {
+		x = &energy.Thread{TID: int(l.Pid), PID: int(l.Tgid), Comm: comm(l), Accounts: make([]energy.Account, len(own))}
+		t.threads[id] = x
+	}
+	for k := range own {
+		x.Accounts[k].Add(own[k])
+	}
+	if open {
+		t.open = append(t.open, debt{due, x.Accounts})
+	}
+}
+
+// pending is weight whose interval has not ended yet.
+type pending struct {
+	place     uint32
+	weight, k uint64
+}
+
+// debt is what joins accounts when its interval has ended.
+type debt struct {
+	pending
+	to []energy.Account
+}
+
+// settle adds what is pending to its account, as settle of src/usage.bpf.c
+// does, and reports whether its interval has ended.
+func (t *Tracker) settle(due pending, accounts []usageAccount) bool {
+	if due.weight == 0 || int(due.place) >= len(accounts) {
+		return true
+	}
+	var r usageRate
+	if t.objects.Rates.Lookup(due.place*ring+uint32(due.k%ring), &r) != nil || r.K < due.k {
+		return false
+	}
+	if r.K > due.k { // forgotten: the newest will do, it is a fraction of a millisecond
+		var p usagePlace
+		if t.objects.Places.Lookup(due.place, &p) != nil || t.objects.Rates.Lookup(due.place*ring+uint32((p.K-1)%ring), &r) != nil {
+			return false
+		}
+	}
+	w, a := min(due.weight, r.Weight), &accounts[due.place].S
+	a.Ns += w * r.Ns >> rateShift
+	for d := range a.Energy {
+		a.Energy[d] += w * r.Energy[d] >> rateShift
+	}
+	return true
+}
+
+// settleDebts settles what ended before its interval did.
+func (t *Tracker) settleDebts() {
+	accounts := make([]usageAccount, len(t.o.Places))
+	t.open = slices.DeleteFunc(t.open, func(d debt) bool {
+		clear(accounts)
+		if !t.settle(d.pending, accounts) {
+			return false
+		}
+		d.to[d.place].Add(t.account(int(d.place), accounts[d.place]))
+		return true
+	})
+}
+
+// thin keeps the half that ran longest once there are more than maxEnded, and
+// returns how many it dropped.
+func thin[T any](of map[key]*T, accounts func(*T) []energy.Account) (dropped uint64) {
+	if len(of) <= maxEnded {
+		return 0
+	}
+	cpu := func(x *T) (d time.Duration) {
+		for _, a := range accounts(x) {
 			d += a.CPU
 		}
 		return d
 	}
 	var all []time.Duration
-	for _, p := range t.procs {
-		all = append(all, cpu(p))
+	for _, x := range of {
+		all = append(all, cpu(x))
 	}
 	slices.Sort(all)
-	for id, p := range t.procs {
-		if cpu(p) <= all[len(all)/2] {
-			delete(t.procs, id)
-			t.dropped++
+	for id, x := range of {
+		if cpu(x) <= all[len(all)/2] {
+			delete(of, id)
+			dropped++
 		}
 	}
+	return dropped
 }
 
 // parseLine takes a line of n accounts apart. What it returns points into b.
@@ -284,7 +426,7 @@ func (t *Tracker) iterate(p *ebpf.Program, each func(*usageLine, []usageAccount)
 		return fmt.Errorf("walk the tasks: %w", err)
 	}
 	defer r.Close()
-	n := 2 * len(t.o.Places)
+	n := len(t.o.Places)
 	size := lineSize + n*int(accountSize)
 	buf := make([]byte, 0, 256*size)
 	for {

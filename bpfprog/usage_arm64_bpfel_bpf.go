@@ -81,16 +81,20 @@ type usageCpuFacts struct {
 }
 
 type usageLine struct {
-	_       structs.HostLayout
-	Pid     uint32
-	Tgid    uint32
-	Ppid    uint32
-	Party   uint32
-	Start   uint64
-	Cgroup  uint64
-	Threads uint32
-	Kind    uint32
-	Comm    [16]int8
+	_        structs.HostLayout
+	Pid      uint32
+	Tgid     uint32
+	Ppid     uint32
+	Party    uint32
+	Start    uint64
+	Cgroup   uint64
+	Threads  uint32
+	Kind     uint32
+	Comm     [16]int8
+	Pending  uint64
+	PendingK uint64
+	Place    uint32
+	Pad      uint32
 }
 
 type usagePlace struct {
@@ -112,11 +116,40 @@ type usagePlace struct {
 	Missed uint64
 }
 
+type usageProcess struct {
+	_     structs.HostLayout
+	Start uint64
+	Pid   uint32
+	Pad   uint32
+}
+
+type usageRate struct {
+	_      structs.HostLayout
+	K      uint64
+	Weight uint64
+	Ns     uint64
+	Energy [4]uint64
+}
+
 type usageSums struct {
 	_      structs.HostLayout
 	Weight uint64
 	Ns     uint64
 	Energy [4]uint64
+}
+
+type usageTask struct {
+	_            structs.HostLayout
+	Party        uint32
+	Place        uint32
+	Pending      uint64
+	PendingK     uint64
+	Cgroup       uint64
+	Css          uint64
+	ProcessStart uint64
+	Threads      uint32
+	Live         uint32
+	Accounts     [0]usageAccount
 }
 
 // Names of all BPF objects in the ELF.
@@ -128,6 +161,8 @@ const (
 	usageMapEnded          = "ended"
 	usageMapFacts          = "facts"
 	usageMapInstructions   = "instructions"
+	usageMapNothing        = "nothing"
+	usageMapPast           = "past"
 	usageMapPlaces         = "places"
 	usageMapPowerCore      = "power_core"
 	usageMapPowerDram      = "power_dram"
@@ -138,6 +173,7 @@ const (
 	usageProgAdopt         = "adopt"
 	usageProgDump          = "dump"
 	usageProgEndInterval   = "end_interval"
+	usageProgOnExit        = "on_exit"
 	usageProgOnFrequency   = "on_frequency"
 	usageProgOnIdle        = "on_idle"
 	usageProgOnIrq         = "on_irq"
@@ -151,12 +187,14 @@ const (
 	usageProgTick          = "tick"
 	usageVarHalfRho        = "half_rho"
 	usageVarLostProcesses  = "lost_processes"
+	usageVarLostTasks      = "lost_tasks"
+	usageVarLostThreads    = "lost_threads"
 	usageVarN_cpus         = "n_cpus"
 	usageVarN_places       = "n_places"
-	usageVarNameless       = "nameless"
 	usageVarRoot           = "root"
 	usageVarRootCgroup     = "root_cgroup"
 	usageVarRunning        = "running"
+	usageVarThreadLines    = "thread_lines"
 	usageVarThrottled      = "throttled"
 	usageVarTool           = "tool"
 	usageVarUnusedAccount  = "unused_account"
@@ -212,6 +250,7 @@ type usageProgramSpecs struct {
 	Adopt         *ebpf.ProgramSpec `ebpf:"adopt"`
 	Dump          *ebpf.ProgramSpec `ebpf:"dump"`
 	EndInterval   *ebpf.ProgramSpec `ebpf:"end_interval"`
+	OnExit        *ebpf.ProgramSpec `ebpf:"on_exit"`
 	OnFrequency   *ebpf.ProgramSpec `ebpf:"on_frequency"`
 	OnIdle        *ebpf.ProgramSpec `ebpf:"on_idle"`
 	OnIrq         *ebpf.ProgramSpec `ebpf:"on_irq"`
@@ -234,6 +273,8 @@ type usageMapSpecs struct {
 	Ended        *ebpf.MapSpec `ebpf:"ended"`
 	Facts        *ebpf.MapSpec `ebpf:"facts"`
 	Instructions *ebpf.MapSpec `ebpf:"instructions"`
+	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
+	Past         *ebpf.MapSpec `ebpf:"past"`
 	Places       *ebpf.MapSpec `ebpf:"places"`
 	PowerCore    *ebpf.MapSpec `ebpf:"power_core"`
 	PowerDram    *ebpf.MapSpec `ebpf:"power_dram"`
@@ -249,12 +290,14 @@ type usageMapSpecs struct {
 type usageVariableSpecs struct {
 	HalfRho       *ebpf.VariableSpec `ebpf:"half_rho"`
 	LostProcesses *ebpf.VariableSpec `ebpf:"lost_processes"`
+	LostTasks     *ebpf.VariableSpec `ebpf:"lost_tasks"`
+	LostThreads   *ebpf.VariableSpec `ebpf:"lost_threads"`
 	N_cpus        *ebpf.VariableSpec `ebpf:"n_cpus"`
 	N_places      *ebpf.VariableSpec `ebpf:"n_places"`
-	Nameless      *ebpf.VariableSpec `ebpf:"nameless"`
 	Root          *ebpf.VariableSpec `ebpf:"root"`
 	RootCgroup    *ebpf.VariableSpec `ebpf:"root_cgroup"`
 	Running       *ebpf.VariableSpec `ebpf:"running"`
+	ThreadLines   *ebpf.VariableSpec `ebpf:"thread_lines"`
 	Throttled     *ebpf.VariableSpec `ebpf:"throttled"`
 	Tool          *ebpf.VariableSpec `ebpf:"tool"`
 	UnusedAccount *ebpf.VariableSpec `ebpf:"unused_account"`
@@ -290,6 +333,8 @@ type usageMaps struct {
 	Ended        *ebpf.Map `ebpf:"ended"`
 	Facts        *ebpf.Map `ebpf:"facts"`
 	Instructions *ebpf.Map `ebpf:"instructions"`
+	Nothing      *ebpf.Map `ebpf:"nothing"`
+	Past         *ebpf.Map `ebpf:"past"`
 	Places       *ebpf.Map `ebpf:"places"`
 	PowerCore    *ebpf.Map `ebpf:"power_core"`
 	PowerDram    *ebpf.Map `ebpf:"power_dram"`
@@ -306,6 +351,8 @@ func (m *usageMaps) Close() error {
 		m.Ended,
 		m.Facts,
 		m.Instructions,
+		m.Nothing,
+		m.Past,
 		m.Places,
 		m.PowerCore,
 		m.PowerDram,
@@ -322,12 +369,14 @@ func (m *usageMaps) Close() error {
 type usageVariables struct {
 	HalfRho       *ebpf.Variable `ebpf:"half_rho"`
 	LostProcesses *ebpf.Variable `ebpf:"lost_processes"`
+	LostTasks     *ebpf.Variable `ebpf:"lost_tasks"`
+	LostThreads   *ebpf.Variable `ebpf:"lost_threads"`
 	N_cpus        *ebpf.Variable `ebpf:"n_cpus"`
 	N_places      *ebpf.Variable `ebpf:"n_places"`
-	Nameless      *ebpf.Variable `ebpf:"nameless"`
 	Root          *ebpf.Variable `ebpf:"root"`
 	RootCgroup    *ebpf.Variable `ebpf:"root_cgroup"`
 	Running       *ebpf.Variable `ebpf:"running"`
+	ThreadLines   *ebpf.Variable `ebpf:"thread_lines"`
 	Throttled     *ebpf.Variable `ebpf:"throttled"`
 	Tool          *ebpf.Variable `ebpf:"tool"`
 	UnusedAccount *ebpf.Variable `ebpf:"unused_account"`
@@ -345,6 +394,7 @@ type usagePrograms struct {
 	Adopt         *ebpf.Program `ebpf:"adopt"`
 	Dump          *ebpf.Program `ebpf:"dump"`
 	EndInterval   *ebpf.Program `ebpf:"end_interval"`
+	OnExit        *ebpf.Program `ebpf:"on_exit"`
 	OnFrequency   *ebpf.Program `ebpf:"on_frequency"`
 	OnIdle        *ebpf.Program `ebpf:"on_idle"`
 	OnIrq         *ebpf.Program `ebpf:"on_irq"`
@@ -363,6 +413,7 @@ func (p *usagePrograms) Close() error {
 		p.Adopt,
 		p.Dump,
 		p.EndInterval,
+		p.OnExit,
 		p.OnFrequency,
 		p.OnIdle,
 		p.OnIrq,

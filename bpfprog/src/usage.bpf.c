@@ -41,6 +41,7 @@ const volatile bool use_cycles = 0;
 const volatile bool use_frequency = 0;	/* weigh time by the frequency last announced */
 const volatile bool use_siblings = 0;
 const volatile u32 half_rho = 589;	/* weight of a thread whose sibling runs too, of 1024: rho/2 */
+const volatile bool thread_lines = 0;	/* threads that have ended get a line too */
 
 /* The target, known later than the programs are loaded. */
 u32 root;		/* its first process; 0: by cgroup, or all */
@@ -131,21 +132,30 @@ struct rate {
 struct task {
 	u32 party;
 	u32 place;	/* of what is pending */
-	u64 pending, pending_k, pending_ns;
-	u64 cgroup;
+	u64 pending, pending_k;
+	u64 cgroup, css;	/* css: the set of groups that party and cgroup were told from */
+	u64 process_start;
 	u32 threads, live; /* of a group's leader */
-	u32 ended_threads, pad;
-	/* by place: of the task, and for a leader then of its threads that have ended */
-	struct account accounts[];
+	struct account accounts[]; /* by place */
 };
 
-/* One line for user space: header, then accounts. */
+/* What identifies a process. */
+struct process {
+	u64 start;
+	u32 pid, pad;
+};
+
+/* One line for user space: header, then accounts. What is pending joins the accounts when its interval has ended. */
 struct line {
 	u32 pid, tgid, ppid, party;
 	u64 start, cgroup;
-	u32 threads, kind; /* 0: thread, 1: process that has ended */
+	u32 threads, kind;
 	char comm[16];
+	u64 pending, pending_k;
+	u32 place, pad;
 };
+
+enum { LIVING, ENDED_PROCESS, ENDED_THREAD };
 
 /* Keeps the description of the type in the object. */
 const struct line *unused_line __attribute__((unused));
@@ -230,6 +240,25 @@ struct {
 	__uint(max_entries, 1);
 } power_dram SEC(".maps");
 
+/*
+ * By process: the accounts of its threads that have ended. They don't go to the leader's record: when a thread runs for
+ * the last time its leader may be gone already. The loader sets how large a value is.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct process);
+	__type(value, struct task); /* pending and accounts of it */
+} past SEC(".maps");
+
+/* Makes a value of past. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct task);
+} nothing SEC(".maps");
+
 /* Processes that have ended. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -237,7 +266,8 @@ struct {
 } ended SEC(".maps");
 
 u64 lost_processes;	/* ended, and no room in the ring */
-u64 nameless;		/* slices of a task without a record */
+u64 lost_threads;	/* ended, and no room in the ring or in past */
+u64 lost_tasks;		/* no memory for a record */
 bool running = 1;
 
 #define barrier() asm volatile("" ::: "memory")
@@ -325,7 +355,7 @@ static void settle(struct task *t)
 	a = account_of(t, p);
 	if (!pl || !a)
 		return;
-	/* Not closed yet, as when a task ends or moves: as much as in the interval before. */
+	/* Not closed yet, as when a task moves to another package: as much as in the interval before. */
 	if (k >= pl->k && k)
 		k = pl->k - 1;
 	/* Asleep for longer than rates are kept: it is a fraction of a millisecond, the newest rate will do. */
@@ -342,6 +372,14 @@ static void settle(struct task *t)
 		a->s.energy[d] += w * r->energy[d] >> (RATE_BITS - FRACTION);
 }
 
+static bool has_closed(struct task *t)
+{
+	u32 p = t->place;
+	struct place *pl = bpf_map_lookup_elem(&places, &p);
+
+	return pl && pl->k > t->pending_k;
+}
+
 /*
  * Charge a slice on CPU c, from its start to the coordinate reached, to task t and its account there. part/whole of
  * its weight are the task's, the rest was interrupts.
@@ -350,21 +388,22 @@ static void charge(struct cpu *c, struct task *t, struct account *a, u64 part, u
 {
 	struct boundary to;
 	u64 ns, e[DOMAINS], w, b = c->reached;
-	u64 parity = c->k & 1;
+	u64 parity = c->k & 1, k;
 	u32 place = c->place;
 
 	if (!whole)
 		return;
-	to = c->bounds[parity];
-	if (t->pending && (t->place != place || t->pending_k != to.k))
+	k = c->bounds[parity].k;
+	if (t->pending && (t->place != place || t->pending_k != k))
 		settle(t);
 	a->s.weight += part;
-	if (to.k == c->from.k) {
+	if (k == c->from.k) {
 		t->place = place;
-		t->pending_k = to.k;
+		t->pending_k = k;
 		t->pending += part;
 		return;
 	}
+	to = c->bounds[parity];
 	/* What others had of the first interval before this slice began. */
 	ns = to.ns - c->from.ns;
 	for (int d = 0; d < DOMAINS; d++)
@@ -464,8 +503,10 @@ static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_
 		c->party_ns[KERNEL] += irq;
 		c->party_cycles[slot] += cyc;
 		c->party_instructions[slot] += ins;
-		if (dt > 1000 && dt < (1ull << 32))
+		if (dt > MEMORY / 16 && dt < (1ull << 32))
 			c->rate = (c->rate * MEMORY + (w << 16)) / (MEMORY + dt);
+		else if (dt > 1000 && dt <= MEMORY / 16) /* nearly the same, without a division */
+			c->rate = c->rate - (c->rate * dt / MEMORY) + (w << 16) / MEMORY;
 	} else {
 		/* Interrupts of an idle CPU. */
 		w = w_irq = irq ? weigh(irq, 0, cyc, f->freq) : 0;
@@ -491,8 +532,6 @@ static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_
 				a->instructions += ins;
 				charge(c, prev, a, w_task, w);
 			}
-		} else {
-			__sync_fetch_and_add(&nameless, 1);
 		}
 	}
 	c->irq_ns = 0;
@@ -501,7 +540,9 @@ static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_
 	c->cycles = cyc_now;
 	c->instructions = ins_now;
 	c->began = b;
-	c->from = c->bounds[c->k & 1];
+	slot = c->k & 1;
+	if (c->from.k != c->bounds[slot].k)
+		c->from = c->bounds[slot];
 }
 
 /* ---- closing an interval ---- */
@@ -788,6 +829,8 @@ static bool in_cgroup(struct task_struct *t)
 
 static bool descends(struct task_struct *t)
 {
+	if (!root)
+		return 0;
 	for (int i = 0; i < 32; i++) {
 		u32 tgid = BPF_CORE_READ(t, tgid);
 
@@ -799,6 +842,9 @@ static bool descends(struct task_struct *t)
 	}
 	return 0;
 }
+
+/* The groups that a task is in, told from others by the address. */
+static u64 css_of(struct task_struct *t) { return (u64)BPF_CORE_READ(t, cgroups); }
 
 /* Whose a task is, judged by itself. */
 static u32 party_of(struct task_struct *t)
@@ -816,24 +862,38 @@ static u32 party_of(struct task_struct *t)
 	return OTHERS;
 }
 
+/* A new task's party and groups. Who descends from the target stays its. */
+static void place_task(struct task *t, struct task_struct *task, bool descendant)
+{
+	u32 party = party_of(task);
+
+	if (party == OTHERS && root && descendant)
+		party = TARGET;
+	t->party = party;
+	t->css = css_of(task);
+	t->cgroup = cgroup_of(task);
+}
+
 SEC("tp_btf/task_newtask")
 int BPF_PROG(on_newtask, struct task_struct *task, u64 flags)
 {
 	struct task_struct *self = bpf_get_current_task_btf();
 	struct task *t, *parent, *leader;
-	u32 party = party_of(task);
 
 	parent = bpf_task_storage_get(&tasks, self, 0, 0);
-	if (party == OTHERS && root && parent && parent->party == TARGET)
-		party = TARGET;
 	t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!t)
+	if (!t) {
+		__sync_fetch_and_add(&lost_tasks, 1);
 		return 0;
-	t->party = party;
-	t->cgroup = cgroup_of(task);
+	}
+	place_task(t, task, parent && parent->party == TARGET);
+	t->process_start = BPF_CORE_READ(task, group_leader, start_time);
 	if (flags & CLONE_THREAD) {
 		leader = bpf_task_storage_get(&tasks, task->group_leader, 0, 0);
 		if (leader) {
+			/* Leader since an exec, as a thread was: all others have ended. */
+			if (!leader->live)
+				leader->live = leader->threads = 1;
 			__sync_fetch_and_add(&leader->live, 1);
 			__sync_fetch_and_add(&leader->threads, 1);
 		}
@@ -849,18 +909,16 @@ int adopt(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct task *t;
-	u32 party;
 
 	if (!task)
 		return 0;
 	t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!t)
+	if (!t) {
+		__sync_fetch_and_add(&lost_tasks, 1);
 		return 0;
-	party = party_of(task);
-	if (party == OTHERS && root && descends(task))
-		party = TARGET;
-	t->party = party;
-	t->cgroup = cgroup_of(task);
+	}
+	place_task(t, task, descends(task));
+	t->process_start = BPF_CORE_READ(task, group_leader, start_time);
 	if (task->pid == task->tgid && !t->threads)
 		t->live = t->threads = BPF_CORE_READ(task, signal, nr_threads);
 	return 0;
@@ -875,6 +933,9 @@ static void head(struct line *l, struct task_struct *task, struct task *t)
 	l->party = t->party;
 	l->cgroup = t->cgroup;
 	l->threads = t->threads;
+	l->pending = t->pending;
+	l->pending_k = t->pending_k;
+	l->place = t->place;
 	bpf_core_read(&l->comm, sizeof(l->comm), &task->comm);
 }
 
@@ -891,30 +952,38 @@ int dump(struct bpf_iter__task *ctx)
 	t = bpf_task_storage_get(&tasks, task, 0, 0);
 	if (!t)
 		return 0;
-	head(&l, task, t);
-	if (!BPF_CORE_READ(task, on_cpu))
+	/* Its own CPU may be at it. */
+	if (!BPF_CORE_READ(task, on_cpu) && has_closed(t))
 		settle(t);
+	head(&l, task, t);
 	bpf_seq_write(ctx->meta->seq, &l, sizeof(l));
-	bpf_seq_write(ctx->meta->seq, t->accounts, 2 * n_places * sizeof(struct account));
+	bpf_seq_write(ctx->meta->seq, t->accounts, n_places * sizeof(struct account));
 	return 0;
 }
 
-/* The last thread of a process is out: it is a line for user space. */
-static void end_process(struct task_struct *first, struct task *leader)
+/* Who has ended is a line for user space. */
+static bool end(struct task_struct *task, struct task *t, u32 kind)
 {
 	struct line *l = bpf_ringbuf_reserve(&ended, sizeof(*l) + n_places * sizeof(struct account), 0);
 	struct account *to;
 
-	if (!l) {
-		__sync_fetch_and_add(&lost_processes, 1);
-		return;
-	}
-	head(l, first, leader);
-	l->kind = 1;
+	if (!l)
+		return 0;
+	head(l, task, t);
+	l->kind = kind;
 	to = (struct account *)(l + 1);
 	for (u64 p = 0; p < n_places && p < MAX_PLACES; p++)
-		to[p] = leader->accounts[n_places + p];
+		to[p] = t->accounts[p];
 	bpf_ringbuf_submit(l, 1 /* BPF_RB_NO_WAKEUP: the reader comes by itself */);
+	return 1;
+}
+
+/* One thread less. With the last one out, the process has ended. */
+static void leave(struct task_struct *first, struct task *leader)
+{
+	/* 0: leader since an exec, with no other thread since */
+	if (__sync_fetch_and_add(&leader->live, (u32)-1) <= 1 && !end(first, leader, ENDED_PROCESS))
+		__sync_fetch_and_add(&lost_processes, 1);
 }
 
 static bool gone(struct task_struct *task)
@@ -928,17 +997,34 @@ static bool gone(struct task_struct *task)
 	return state & TASK_DEAD;
 }
 
-/* A task has run for the last time: its account goes to its process, and with the last one out. */
+/* A thread that is not its process's last has run for the last time: its account goes to the process's. */
 static void fold(struct task_struct *task, struct task *t)
 {
-	struct task_struct *first = task->group_leader;
-	struct task *leader = bpf_task_storage_get(&tasks, first, 0, 0);
+	struct process id = { .start = t->process_start, .pid = BPF_CORE_READ(task, tgid) };
+	struct task *all = bpf_map_lookup_elem(&past, &id);
+	u32 zero = 0;
 
-	settle(t);
-	if (!leader)
+	if (!all) {
+		void *none = bpf_map_lookup_elem(&nothing, &zero);
+
+		if (none)
+			bpf_map_update_elem(&past, &id, none, 1 /* BPF_NOEXIST */);
+		all = bpf_map_lookup_elem(&past, &id);
+	}
+	if (!all || (thread_lines && !end(task, t, ENDED_THREAD)))
+		__sync_fetch_and_add(&lost_threads, 1);
+	if (!all)
 		return;
+	if (t->pending) {
+		if (all->place != t->place || all->pending_k != t->pending_k)
+			settle(all);
+		all->place = t->place;
+		all->pending_k = t->pending_k;
+		__sync_fetch_and_add(&all->pending, t->pending);
+		t->pending = 0;
+	}
 	for (u64 p = 0; p < n_places && p < MAX_PLACES; p++) {
-		struct account *from = &t->accounts[p], *to = &leader->accounts[n_places + p];
+		struct account *from = &t->accounts[p], *to = &all->accounts[p];
 
 		__sync_fetch_and_add(&to->cpu_ns, from->cpu_ns);
 		__sync_fetch_and_add(&to->cycles, from->cycles);
@@ -949,9 +1035,23 @@ static void fold(struct task_struct *task, struct task *t)
 			__sync_fetch_and_add(&to->s.energy[d], from->s.energy[d]);
 		__builtin_memset(from, 0, sizeof(*from));
 	}
-	if (__sync_fetch_and_add(&leader->live, (u32)-1) != 1)
-		return;
-	end_process(first, leader);
+}
+
+/*
+ * A thread is about to end: its leader is there for certain, which it may not be when the thread runs for the last
+ * time. A leader leaves then, with all that it has done.
+ */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	struct task *leader;
+
+	if (task->pid == task->tgid)
+		return 0;
+	leader = bpf_task_storage_get(&tasks, task->group_leader, 0, 0);
+	if (leader)
+		leave(task->group_leader, leader);
+	return 0;
 }
 
 static struct task *record_of(struct task_struct *task)
@@ -973,13 +1073,22 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 		p = record_of(prev);
 	if (next->pid) {
 		n = record_of(next);
+		if (n && n->css != (u64)next->cgroups)
+			place_task(n, next, n->party == TARGET); /* it moved to other groups */
 		party = n ? n->party : next->flags & PF_KTHREAD ? KERNEL : OTHERS;
 		party = party < PARTIES ? party : OTHERS;
 	}
 	c->switches++;
 	cut(c, f, p, party);
-	if (p && gone(prev))
-		fold(prev, p);
+	if (p && gone(prev)) {
+		bool first = prev->pid == prev->tgid;
+
+		/* A leader that others outlive may make room for one of them, at its exec. */
+		if (!first || p->live > 1)
+			fold(prev, p);
+		if (first)
+			leave(prev, p);
+	}
 	return 0;
 }
 

@@ -7,7 +7,9 @@ import "github.com/energyprobe/energyprobe/internal/energy"
 // and its process; those that did nothing in between are left out. From may
 // be the zero Usage: the tracker's start. Neither is modified.
 func Delta(from, to energy.Usage) energy.Usage {
-	d := energy.Usage{At: to.At, Lost: to.Lost - min(from.Lost, to.Lost)}
+	d := energy.Usage{At: to.At, Lost: energy.Lost{
+		Events: less(to.Lost.Events, from.Lost.Events), Tasks: less(to.Lost.Tasks, from.Lost.Tasks), Processes: less(to.Lost.Processes, from.Lost.Processes),
+	}}
 	d.Packages = append(d.Packages, to.Packages...)
 	for k := range min(len(from.Packages), len(d.Packages)) {
 		subPackage(&d.Packages[k], &from.Packages[k])
@@ -39,6 +41,8 @@ func Delta(from, to energy.Usage) energy.Usage {
 	}
 	return d
 }
+
+func less(to, from uint64) uint64 { return to - min(from, to) }
 
 // subAccounts returns to less from and whether anything is left.
 func subAccounts(to, from []energy.Account) (d []energy.Account, some bool) {

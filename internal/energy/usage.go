@@ -123,9 +123,17 @@ type Thread struct {
 type Usage struct {
 	At        Instant
 	Packages  []PackageUsage
-	Processes []Process // those that are known by name; Lost are not
+	Processes []Process // those that have a line
 	Threads   []Thread  // where they are asked for
-	Lost      uint64    // processes whose joules are in their party's account, and that have no line of their own
+	Lost      Lost
+}
+
+// Lost counts what a tracker could not keep. The parties' accounts hold it all
+// the same.
+type Lost struct {
+	Events    uint64 // ends of processes and threads that found no room on their way out of the kernel
+	Tasks     uint64 // without a record in the kernel: their joules are the others'
+	Processes uint64 // without a line of their own
 }
 
 // Place is a package whose counters are split, and the CPUs on it.

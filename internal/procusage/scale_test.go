@@ -35,8 +35,8 @@ func TestManyProcessesThatEnd(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	want(t, "target", seconds(u, energy.Target), 0.03*alive*rounds)
-	if int(u.Lost)+len(u.Processes)-1 != alive*rounds || len(u.Processes) > 251 || len(tr.byPID) > 3 {
-		t.Errorf("%d lost, %d lines, %d known, of %d processes", u.Lost, len(u.Processes), len(tr.byPID), alive*rounds)
+	if int(u.Lost.Processes)+len(u.Processes)-1 != alive*rounds || len(u.Processes) > 251 || len(tr.byPID) > 3 {
+		t.Errorf("%d lost, %d lines, %d known, of %d processes", u.Lost.Processes, len(u.Processes), len(tr.byPID), alive*rounds)
 	}
 	grown := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) >> 10
 	t.Logf("%d KiB for %d lines after %d processes", grown, len(u.Processes), alive*rounds)

@@ -221,8 +221,8 @@ func TestEndedProcessesAreBounded(t *testing.T) {
 			ended++
 		}
 	}
-	if ended > 10 || uint64(ended)+u.Lost != 40 || row(u, 139) == nil {
-		t.Errorf("%d ended, %d lost", ended, u.Lost)
+	if ended > 10 || uint64(ended)+u.Lost.Processes != 40 || row(u, 139) == nil {
+		t.Errorf("%d ended, %d lost", ended, u.Lost.Processes)
 	}
 }
 

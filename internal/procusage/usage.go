@@ -19,7 +19,7 @@ func (t *Tracker) Usage(threads bool) (energy.Usage, error) {
 	if t.ledger == nil {
 		return energy.Usage{}, os.ErrClosed
 	}
-	u := energy.Usage{At: t.at, Packages: t.ledger.Packages(nil), Lost: t.lost}
+	u := energy.Usage{At: t.at, Packages: t.ledger.Packages(nil), Lost: energy.Lost{Processes: t.lost}}
 	for _, p := range t.ended {
 		u.Processes = append(u.Processes, t.line(p))
 	}

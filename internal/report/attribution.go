@@ -126,6 +126,6 @@ type Rest struct {
 // nevertheless.
 type Lost struct {
 	Events    int64 `json:"events"`    // that found no room on their way out of the kernel
-	Tasks     int64 `json:"tasks"`     // that found no room in the kernel's tables: their joules are in their party's line
+	Tasks     int64 `json:"tasks"`     // that found no room in the kernel's tables: their joules are in the others'
 	Processes int64 `json:"processes"` // that have no line of their own, for either reason
 }

@@ -43,8 +43,8 @@ func (s *session) attributionReport(r *report.Run) report.Attribution {
 	zones := s.splitZones(r, &out, delta)
 	a.putTotal(&out, r)
 	s.putGroups(&out, a.putRows(&out, zones, delta))
-	if delta.Lost > 0 {
-		out.Lost = &report.Lost{Processes: int64(delta.Lost)}
+	if l := delta.Lost; l != (energy.Lost{}) {
+		out.Lost = &report.Lost{Events: int64(l.Events), Tasks: int64(l.Tasks), Processes: int64(l.Processes)}
 	}
 	return out
 }
@@ -203,7 +203,7 @@ func (a *attribution) putRows(out *report.Attribution, zones []attribute.Zone, d
 			PID: row.PID, PPID: row.PPID, Comm: row.Comm, Party: row.Party.String(), Threads: row.Threads, Ended: row.Ended, Share: shareReport(row),
 		})
 	}
-	out.ProcessesRest = restReport(ranking, len(delta.Processes)-len(ranking.Rows)+int(delta.Lost))
+	out.ProcessesRest = restReport(ranking, len(delta.Processes)-len(ranking.Rows)+int(delta.Lost.Processes))
 	if len(delta.Threads) > 0 {
 		threads := attribute.RankThreads(zones, delta, a.rule, maxRows)
 		for _, row := range threads.Rows {
