@@ -52,9 +52,15 @@ type Power struct {
 	Events  [][energy.NumDomains]int
 	Ticks   [][energy.NumDomains]float64
 	Leaders []int
-	// Look is the time between two looks at the counters, by default 1 ms.
+	// Look is the time between two looks at the counters, by default
+	// DefaultLook.
 	Look time.Duration
 }
+
+// DefaultLook differs from the millisecond between two refreshes of a counter,
+// so that looks find it at every age soon after one another, and what that
+// blurs has no bias.
+const DefaultLook = 900 * time.Microsecond
 
 // Target says whose energy is asked for. Exactly one field is set.
 type Target struct {
@@ -267,7 +273,7 @@ func (t *Tracker) runOn(p *ebpf.Program, cpu int, ctx any) error {
 // ticks on whether the CPU is idle or not.
 func (t *Tracker) Watch(p Power) error {
 	if p.Look == 0 {
-		p.Look = time.Millisecond
+		p.Look = DefaultLook
 	}
 	if err := t.watch(p); err != nil {
 		t.closeClocks()
@@ -284,6 +290,9 @@ func (t *Tracker) watch(p Power) error {
 				return err
 			}
 		}
+	}
+	if err := t.objects.LookNs.Set(uint64(p.Look)); err != nil {
+		return err
 	}
 	for _, cpu := range p.Leaders {
 		if err := t.look(cpu, p.Look); err != nil {

@@ -28,8 +28,9 @@ type usageCpu struct {
 	Coord        [4]uint64
 	BusyNs       uint64
 	Rate         uint64
+	LastSince    uint64
 	Party        uint32
-	Pad1         uint32
+	LastParty    uint32
 	Cycles       uint64
 	Instructions uint64
 	SiblingNs    uint64
@@ -114,6 +115,8 @@ type usagePlace struct {
 	Ns     uint64
 	Energy [4]uint64
 	Missed uint64
+	Period uint64
+	Owed   int64
 }
 
 type usageProcess struct {
@@ -186,6 +189,7 @@ const (
 	usageProgSettleCpu     = "settle_cpu"
 	usageProgTick          = "tick"
 	usageVarHalfRho        = "half_rho"
+	usageVarLookNs         = "look_ns"
 	usageVarLostProcesses  = "lost_processes"
 	usageVarLostTasks      = "lost_tasks"
 	usageVarLostThreads    = "lost_threads"
@@ -289,6 +293,7 @@ type usageMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type usageVariableSpecs struct {
 	HalfRho       *ebpf.VariableSpec `ebpf:"half_rho"`
+	LookNs        *ebpf.VariableSpec `ebpf:"look_ns"`
 	LostProcesses *ebpf.VariableSpec `ebpf:"lost_processes"`
 	LostTasks     *ebpf.VariableSpec `ebpf:"lost_tasks"`
 	LostThreads   *ebpf.VariableSpec `ebpf:"lost_threads"`
@@ -368,6 +373,7 @@ func (m *usageMaps) Close() error {
 // It can be passed to loadUsageObjects or ebpf.CollectionSpec.LoadAndAssign.
 type usageVariables struct {
 	HalfRho       *ebpf.Variable `ebpf:"half_rho"`
+	LookNs        *ebpf.Variable `ebpf:"look_ns"`
 	LostProcesses *ebpf.Variable `ebpf:"lost_processes"`
 	LostTasks     *ebpf.Variable `ebpf:"lost_tasks"`
 	LostThreads   *ebpf.Variable `ebpf:"lost_threads"`

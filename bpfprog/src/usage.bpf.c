@@ -47,6 +47,7 @@ const volatile bool thread_lines = 0;	/* threads that have ended get a line too 
 u32 root;		/* its first process; 0: by cgroup, or all */
 u64 root_cgroup;	/* ID of its cgroup */
 bool whole_machine;	/* every program */
+u64 look_ns;		/* between two looks at the counters */
 
 /* Energies are counts of 2^-32 J, as the power PMU's, and FRACTION bits more; rates are energy per weight. */
 #define FRACTION 4
@@ -84,8 +85,9 @@ struct cpu {
 	u64 coord[PARTIES];
 	u64 busy_ns;	/* slices that have ended */
 	u64 rate;	/* weight per ns of late, with 16 bits of fraction */
+	u64 last_since;	/* the slice before began */
 	u32 party;	/* who runs: NOBODY when idle */
-	u32 pad1;
+	u32 last_party;	/* and who did before */
 
 	/* its own */
 	u64 cycles, instructions; /* readings at since */
@@ -123,6 +125,8 @@ struct place {
 	struct bin bins[BINS];
 	u64 ns, energy[DOMAINS];	/* of all intervals */
 	u64 missed;			/* readings that failed */
+	u64 period;			/* between two refreshes of the counters, ns; 0 while it is not known */
+	s64 owed;			/* time that went by and is in no interval yet, ns */
 };
 
 struct rate {
@@ -516,6 +520,8 @@ static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_
 		c->party_ns[KERNEL] += irq;
 	}
 	c->irq_total += irq;
+	c->last_since = c->since;
+	c->last_party = party;
 	c->since = now;
 	c->party = next_party;
 	__sync_fetch_and_add(&c->seq, 1);
@@ -547,11 +553,14 @@ static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_
 
 /* ---- closing an interval ---- */
 
-/* The coordinates of a CPU up to now, in x, and its busy time. */
-static u64 look(struct cpu *c, u64 now, u64 x[PARTIES])
+/*
+ * The coordinates of a CPU up to a moment not long ago, in x, and its busy time. Of a slice that has ended since, it
+ * takes off what came after.
+ */
+static u64 look(struct cpu *c, u64 at, u64 x[PARTIES])
 {
-	u64 seq, busy = 0, since, rate;
-	u32 party;
+	u64 seq, busy = 0, since, rate, last_since;
+	u32 party, last_party;
 
 	for (int try = 0; try < 3; try++) {
 		seq = __sync_fetch_and_add(&c->seq, 0);
@@ -560,14 +569,24 @@ static u64 look(struct cpu *c, u64 now, u64 x[PARTIES])
 		busy = c->busy_ns;
 		since = c->since;
 		party = c->party;
+		last_since = c->last_since;
+		last_party = c->last_party;
 		rate = c->rate;
 		if (!(seq & 1) && __sync_fetch_and_add(&c->seq, 0) == seq) {
-			if (party < PARTIES && since && now > since) {
+			if (since && at > since && party < PARTIES) {
 				u64 slot = party & (PARTIES - 1);
 
 				keep(slot);
-				x[slot & (PARTIES - 1)] += (now - since) * rate >> 16;
-				busy += now - since;
+				x[slot & (PARTIES - 1)] += (at - since) * rate >> 16;
+				busy += at - since;
+			} else if (at < since && last_since && last_party < PARTIES) {
+				u64 slot = last_party & (PARTIES - 1), after = since - (at > last_since ? at : last_since);
+				u64 w = after * rate >> 16;
+
+				keep(slot);
+				slot &= PARTIES - 1;
+				x[slot] -= w < x[slot] ? w : x[slot];
+				busy -= after < busy ? after : busy;
 			}
 			break;
 		}
@@ -657,10 +676,33 @@ static void share(u32 p, struct place *pl, struct rate *r)
 	}
 }
 
+/*
+ * The time that an interval's energy stands for. It runs from refresh to refresh of the counters, and these are regular;
+ * the looks at them are not, seen from there. To take the time between two looks for it would have all that runs for a
+ * moment pay for too much idle power: it falls into a long interval more often than into a short one.
+ */
+static u64 span_of(struct place *pl, u64 dt, bool force)
+{
+	s64 span = dt + pl->owed;
+
+	if (!force && !pl->period) {
+		pl->period = dt;
+	} else if (!force && dt < pl->period + pl->period / 2 + look_ns) { /* more is no single refresh */
+		pl->period += ((s64)dt - (s64)pl->period) >> 4;
+		span = (s64)pl->period + (pl->owed >> 3);
+	} else if (!force) {
+		span = dt;
+	}
+	if (span < 0)
+		span = 0;
+	pl->owed += (s64)dt - span;
+	return span;
+}
+
 static int close_place(u32 p, u64 now, u64 counters[DOMAINS], bool force)
 {
 	struct place *pl = bpf_map_lookup_elem(&places, &p);
-	u64 e[DOMAINS], moved = 0, dt, busy = 0, weight;
+	u64 e[DOMAINS], moved = 0, dt, span, busy = 0, weight;
 	struct rate *r;
 	struct bin *b;
 	u32 n;
@@ -687,13 +729,14 @@ static int close_place(u32 p, u64 now, u64 counters[DOMAINS], bool force)
 		for (int d = 0; d < DOMAINS; d++)
 			e[d] = 0;
 	}
+	span = span_of(pl, dt, force);
 	r = rate_of(p, pl->k);
 	if (!r)
 		return 0;
-	pl->ns += dt;
+	pl->ns += span;
 	n = min32(bin_of(busy, dt * pl->cpus), BINS - 1);
 	b = &pl->bins[n];
-	b->ns += dt;
+	b->ns += span;
 	b->busy_ns += busy;
 	for (int d = 0; d < DOMAINS; d++) {
 		pl->energy[d] += e[d];
@@ -703,13 +746,13 @@ static int close_place(u32 p, u64 now, u64 counters[DOMAINS], bool force)
 	r->weight = weight;
 	r->ns = 0;
 	if (weight) {
-		r->ns = (dt << RATE_BITS) / weight;
+		r->ns = (span << RATE_BITS) / weight;
 		for (int d = 0; d < DOMAINS; d++)
 			r->energy[d] = (e[d] << RATE_BITS) / weight;
 	} else {
 		struct sums *s = &pl->parties[NOBODY];
 
-		s->ns += dt << FRACTION;
+		s->ns += span << FRACTION;
 		for (int d = 0; d < DOMAINS; d++) {
 			r->energy[d] = 0;
 			s->energy[d] += e[d] << FRACTION;
@@ -734,7 +777,7 @@ static inline __attribute__((always_inline)) void look_at(void *map, u32 p, int 
 	}
 }
 
-static void read_and_close(u32 p, bool force)
+static void read_and_close(u32 p, u64 late, bool force)
 {
 	struct place *pl = bpf_map_lookup_elem(&places, &p);
 	u64 counters[DOMAINS] = {};
@@ -742,6 +785,9 @@ static void read_and_close(u32 p, bool force)
 	if (!pl)
 		return;
 	look_at(&power_package, p, 0, pl, counters);
+	/* The others move with it. */
+	if (counters[0] == pl->counters[0] && !force && pl->ready)
+		return;
 	look_at(&power_core, p, 1, pl, counters);
 	look_at(&power_uncore, p, 2, pl, counters);
 	look_at(&power_dram, p, 3, pl, counters);
@@ -750,10 +796,13 @@ static void read_and_close(u32 p, bool force)
 		pl->missed++;
 		return;
 	}
-	close_place(p, bpf_ktime_get_ns(), counters, force);
+	close_place(p, bpf_ktime_get_ns() - late, counters, force);
 }
 
-/* A clock of the place's first CPU, which may read its power events. */
+/*
+ * A clock of the place's first CPU, which may read its power events. A counter that is seen to have moved since the
+ * last look did so half of the time between two looks ago, on average.
+ */
 SEC("perf_event")
 int tick(void *ctx)
 {
@@ -761,7 +810,7 @@ int tick(void *ctx)
 	struct cpu_facts *f = bpf_map_lookup_elem(&facts, &cpu);
 
 	if (f && running)
-		read_and_close(f->place, 0);
+		read_and_close(f->place, look_ns / 2, 0);
 	return 0;
 }
 
@@ -779,7 +828,7 @@ int end_interval(u64 *ctx)
 	if (!pl)
 		return 0;
 	if (ctx[1]) {
-		read_and_close(p, 1);
+		read_and_close(p, 0, 1);
 		return 0;
 	}
 	counters[0] = pl->counters[0] + ctx[2];

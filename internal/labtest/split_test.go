@@ -79,7 +79,7 @@ func (v rival) env() []string {
 }
 
 // beside runs rivals until the test is over.
-func beside(t *testing.T, rivals []rival) {
+func beside(t *testing.T, rivals []rival) (all []*exec.Cmd) {
 	t.Helper()
 	for _, v := range rivals {
 		cmd := exec.Command(os.Args[0])
@@ -90,8 +90,10 @@ func beside(t *testing.T, rivals []rival) {
 		defer func() {
 			t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 		}()
+		all = append(all, cmd)
 	}
 	time.Sleep(50 * time.Millisecond) // until they are at work
+	return all
 }
 
 // split runs energyprobe on a load and returns its report, and what the
@@ -114,6 +116,14 @@ func split(t *testing.T, command rival, args ...string) (*report.Run, float64) {
 	if err := json.Unmarshal(b, r); err != nil {
 		t.Fatal(err)
 	}
+	checkSplit(t, r)
+	return r, trueCommand(t, r)
+}
+
+// trueCommand returns what a report's command really spent beyond an idle
+// machine, in package joules.
+func trueCommand(t *testing.T, r *report.Run) (sum float64) {
+	t.Helper()
 	truth, err := lab.ReadTruth()
 	if err != nil {
 		t.Fatal(err)
@@ -122,15 +132,12 @@ func split(t *testing.T, command rival, args ...string) (*report.Run, float64) {
 	if root == nil || root.AtExec == nil {
 		t.Fatalf("process %d is not in the truth", r.Command.PID)
 	}
-	var sum float64
 	for _, p := range truth.Tree(root) {
 		sum += p.Dynamic.Joules()
 	}
 	// The window opens between the start of the process and its exec: half of
 	// what it spent before counts, and is next to nothing.
-	sum -= root.AtExec.Dynamic.Joules() / 2
-	checkSplit(t, r)
-	return r, sum
+	return sum - root.AtExec.Dynamic.Joules()/2
 }
 
 // checkSplit holds the report to its sums.
@@ -317,11 +324,31 @@ func TestGuestSplitIdle(t *testing.T) {
 			reload(t, "wake_mw=0", "jitter_us=100", fmt.Sprint("idle_mw=", idle), "core_idle_mw=1000", "uncore_mw=1000")
 			load := []string{"2s/10%", "2s/25%", "2s/50%", "2s/75%", "2s"}[rng.IntN(5)]
 			r, truth := split(t, rival{load, -1, ""}, "--source", source, "--baseline", "500ms")
+			t.Logf("target %.3f J, %.3f J in truth", packageJoules(r), truth)
+			for _, d := range r.Attribution.PerDomain {
+				t.Logf("  %s energy %.3f target %.3f others %.3f kernel %.3f unattr %.3f tool %.3f", d.ID, *d.EnergyJ, *d.TargetJ, *d.OthersJ, *d.KernelJ, *d.UnattributedJ, *d.ToolJ)
+			}
+			ac := accountOf(t, r)
+			for _, d := range r.Domains {
+				if d.Kind == "package" {
+					tr, _ := ac.trueJoules(t, d)
+					t.Logf("  %s true %.3f", d.ID, tr)
+				}
+			}
+			tt, _ := lab.ReadTruth()
+			for _, p := range tt.Processes {
+				if p.Dynamic.Joules() > 0.02 && (p.Live || p.Exited > time.Duration(r.Window.StartNS)) {
+					t.Logf("  %d %s %.3f live %v kthread %v", p.PID, p.Comm, p.Dynamic.Joules(), p.Live, p.KThread)
+				}
+			}
 			for _, d := range r.Attribution.PerDomain {
 				if d.ID[:4] != "pack" {
 					continue
 				}
 				want := float64(idle) / 1000 * r.DurationS
+				if d.IdleJ != nil {
+					t.Logf("%s: idle of %d mW at %s: %.3f J, %.3f J in truth (%+.3f)", d.ID, idle, load, *d.IdleJ, want, *d.IdleJ-want)
+				}
 				if d.IdleJ == nil {
 					t.Errorf("%s: idle is not known: %v", d.ID, d.Unknown)
 				} else if off := math.Abs(*d.IdleJ/want - 1); off > 0.03 {

@@ -1,0 +1,292 @@
+package labtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/testutil/lab"
+)
+
+// trueWithin returns what the processes that belong spent within a report's
+// window. They draw the same power as long as they live.
+func trueWithin(t *testing.T, r *report.Run, belongs func(*lab.Truth, *lab.Process) bool) float64 {
+	t.Helper()
+	truth, err := lab.ReadTruth()
+	if err != nil {
+		t.Fatal(err)
+	}
+	start, end := time.Duration(r.Window.StartNS), time.Duration(r.Window.EndNS)
+	sum := 0.0
+	for i := range truth.Processes {
+		p := &truth.Processes[i]
+		if !belongs(truth, p) {
+			continue
+		}
+		until := truth.Now
+		if !p.Live {
+			until = p.Exited
+		}
+		if in := min(until, end) - max(p.Forked, start); in > 0 {
+			sum += p.Dynamic.Joules() * float64(in) / float64(until-p.Forked)
+		}
+	}
+	return sum
+}
+
+// treeOf tells whether a process belongs to the tree of one with this PID.
+func treeOf(pid int) func(*lab.Truth, *lab.Process) bool {
+	return func(truth *lab.Truth, p *lab.Process) bool {
+		root := truth.Process(pid)
+		if root == nil {
+			return false
+		}
+		for _, x := range truth.Tree(root) {
+			if x == p {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// near holds the target's joules of a report to the truth.
+func near(t *testing.T, what string, r *report.Run, truth, limit float64) {
+	t.Helper()
+	checkSplit(t, r)
+	if r.Attribution.Method != "ebpf-cycles" || r.Attribution.Lost != nil {
+		t.Errorf("%s: %s, lost %+v; refused %v", what, r.Attribution.Method, r.Attribution.Lost, r.Attribution.Refused)
+	}
+	off := packageJoules(r)/truth - 1
+	t.Logf("%s: %.3f J, %.3f J in truth: %+.2f %%", what, packageJoules(r), truth, 100*off)
+	if truth <= 0 || math.Abs(off) > limit {
+		t.Errorf("%s: off by %.2f %%", what, 100*off)
+	}
+}
+
+// A process that runs already, with what it started before and starts
+// meanwhile; its rivals are none of it.
+func TestGuestSplitProcess(t *testing.T) {
+	guest(t, "skylake-server")
+	reload(t, "wake_mw=0", "jitter_us=100")
+	bySource(t, func(t *testing.T, source string) {
+		all := beside(t, []rival{{"450ms*40", 0, ""}, {"20s", 1, ""}, {"20s", runtime.NumCPU() - 1, ""}})
+		r := probe(t, "--source", source, idlePower, "--top", "0", "--pid", fmt.Sprint(all[0].Process.Pid), "--duration", "2s")
+		near(t, "process, "+source, r, trueWithin(t, r, treeOf(all[0].Process.Pid)), 0.03)
+		rows, ended := 0, 0
+		for _, p := range r.Attribution.Processes {
+			if p.Party == "target" {
+				rows++
+				if p.Ended {
+					ended++
+				}
+			}
+		}
+		if ended < 2 || rows < ended+2 {
+			t.Errorf("%d of the tree's %d processes ended; a child of 450 ms follows the other", ended, rows)
+		}
+	})
+}
+
+// A group: what is in it, came to it by a move, and was started there.
+func TestGuestSplitGroup(t *testing.T) {
+	guest(t, "skylake-server")
+	reload(t, "wake_mw=0", "jitter_us=100")
+	dir := "/sys/fs/cgroup/labtest"
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(dir)
+	join := func(cmd *exec.Cmd) {
+		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(fmt.Sprint(cmd.Process.Pid)), 0); err != nil {
+			t.Error(err)
+		}
+	}
+	bySource(t, func(t *testing.T, source string) {
+		all := beside(t, []rival{{"450ms*40", 0, ""}, {"20s", 1, ""}, {"20s", runtime.NumCPU() - 1, ""}})
+		join(all[0])
+		time.Sleep(500 * time.Millisecond) // a child of the group's is at work
+		start := time.Now()
+		go func() {
+			time.Sleep(1500 * time.Millisecond)
+			join(all[2])
+		}()
+		r := probe(t, "--source", source, idlePower, "--top", "0", "--cgroup", "/labtest", "--duration", "3s")
+		moved := start.Add(1500 * time.Millisecond).Sub(bootTime(t))
+		truth := trueWithin(t, r, treeOf(all[0].Process.Pid))
+		r2 := *r
+		r2.Window.StartNS = max(r.Window.StartNS, moved.Nanoseconds())
+		truth += trueWithin(t, &r2, treeOf(all[2].Process.Pid))
+		near(t, "group, "+source, r, truth, 0.03)
+		for _, cmd := range all {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+		time.Sleep(500 * time.Millisecond) // its child too
+	})
+}
+
+// bootTime is the zero of CLOCK_MONOTONIC.
+func bootTime(t *testing.T) time.Time {
+	t.Helper()
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+		t.Fatal(err)
+	}
+	return time.Now().Add(-time.Duration(ts.Nano()))
+}
+
+// Every program: the target has all but the kernel and energyprobe.
+func TestGuestSplitAll(t *testing.T) {
+	guest(t, "skylake-server")
+	reload(t, "wake_mw=0", "jitter_us=100")
+	bySource(t, func(t *testing.T, source string) {
+		all := beside(t, []rival{{"20s", 1, ""}, {"20s", runtime.NumCPU() - 1, ""}})
+		r := probe(t, "--source", source, idlePower, "--top", "0", "--all", "--duration", "2s")
+		near(t, "all, "+source, r, trueWithin(t, r, func(_ *lab.Truth, p *lab.Process) bool {
+			return p.PID == all[0].Process.Pid || p.PID == all[1].Process.Pid
+		}), 0.02)
+	})
+}
+
+// In every sample the lines add up to the counter, and over all samples to the
+// total; a steady command has the same power in each.
+func TestGuestSplitSamples(t *testing.T) {
+	guest(t, "skylake-server", "skylake-client")
+	reload(t, "wake_mw=0", "jitter_us=100")
+	bySource(t, func(t *testing.T, source string) {
+		beside(t, []rival{{"20s", 1, ""}})
+		r, truth := split(t, rival{"2s", 0, ""}, "--source", source, idlePower, "--interval", "100ms")
+		near(t, "with samples, "+source, r, truth, 0.02)
+		if !r.Samples.HasSplit() || r.Samples.Len() < 18 {
+			t.Fatalf("%d samples, split: %v", r.Samples.Len(), r.Samples.HasSplit())
+		}
+		domains := r.Samples.Domains()
+		total := make([]float64, len(domains)*report.SplitLines)
+		last := 0.0
+		for i := range r.Samples.Len() {
+			at, joules := r.Samples.At(i)
+			lines := r.Samples.SplitAt(i)
+			for d, id := range domains {
+				mine := lines[d*report.SplitLines:][:report.SplitLines]
+				if math.IsNaN(mine[0]) {
+					if strings.HasPrefix(id, "package") {
+						t.Errorf("sample %d: %s is not split", i, id)
+					}
+					continue
+				}
+				sum := 0.0
+				for n, j := range mine {
+					if j < 0 {
+						t.Errorf("sample %d: line %d of %s is %v J", i, n, id, j)
+					}
+					sum += j
+					total[d*report.SplitLines+n] += j
+				}
+				if math.Abs(sum-joules[d]) > 1e-9*joules[d] {
+					t.Errorf("sample %d: lines of %s add up to %v J, the counter has %v", i, id, sum, joules[d])
+				}
+				// All but the first and the last are whole.
+				if power := mine[0] / (at - last); id == "package-0" && i > 0 && i < r.Samples.Len()-2 {
+					if mean := packageJoules(r) / r.DurationS; math.Abs(power/mean-1) > 0.1 {
+						t.Errorf("sample %d: the command draws %.2f W, %.2f on average", i, power, mean)
+					}
+				}
+			}
+			last = at
+		}
+		for d, id := range domains {
+			for _, whole := range r.Attribution.PerDomain {
+				// The memory's idle power becomes known on the way.
+				if whole.ID == id && strings.HasPrefix(id, "package") && math.Abs(total[d*report.SplitLines]-*whole.TargetJ) > 0.005*packageJoules(r) {
+					t.Errorf("%s: samples of the command add up to %v J of %v", id, total[d*report.SplitLines], *whole.TargetJ)
+				}
+			}
+		}
+	})
+}
+
+// asNobody runs energyprobe as nobody with these capabilities and no others.
+func asNobody(t *testing.T, command rival, caps []uintptr, args ...string) *report.Run {
+	t.Helper()
+	cmd := exec.Command(os.Getenv(probeVar), append(append([]string{"run", "-q", "--format", "json", "--top", "0"}, args...), "--", os.Args[0])...)
+	cmd.Env = command.env()
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}, AmbientCaps: caps}
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	r := &report.Run{}
+	if jsonErr := json.Unmarshal(out.Bytes(), r); jsonErr != nil {
+		t.Fatalf("energyprobe as nobody: %v, %v\n%s%s", err, jsonErr, out.Bytes(), errs.Bytes())
+	}
+	return r
+}
+
+// CAP_BPF and CAP_PERFMON are all it takes, with perf_event_paranoid at its
+// strictest. Without, the split falls back to /proc and says how to do better.
+func TestGuestSplitRights(t *testing.T) {
+	guest(t, "skylake-server")
+	reload(t, "wake_mw=0", "jitter_us=100")
+	const paranoid = "/proc/sys/kernel/perf_event_paranoid"
+	before, err := os.ReadFile(paranoid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(paranoid, []byte("2"), 0); err != nil {
+		t.Fatal(err)
+	}
+	defer os.WriteFile(paranoid, before, 0)
+	beside(t, []rival{{"20s", 1, ""}})
+	load := rival{"1500ms", 0, ""}
+	r := asNobody(t, load, []uintptr{unix.CAP_BPF, unix.CAP_PERFMON}, idlePower)
+	near(t, "nobody with two rights", r, trueCommand(t, r), 0.03)
+	if r.Source.Name != "perf" || r.Attribution.Intervals.ClosedIn != "kernel" {
+		t.Errorf("source %s, intervals closed in: %s", r.Source.Name, r.Attribution.Intervals.ClosedIn)
+	}
+
+	// Counters that everyone may read, and no right: energy is measured, and
+	// split by /proc.
+	open(t, "/sys/devices/virtual/powercap")
+	r = asNobody(t, load, nil, idlePower, "--source", "powercap")
+	a := r.Attribution
+	if a.Method != "proc" || len(a.Refused) < 2 || a.Refused[0].Name != "ebpf-cycles" || a.Refused[0].Kind != "forbidden" ||
+		!strings.Contains(a.Refused[0].Remedy, "setcap cap_bpf,cap_perfmon") || !strings.Contains(a.Reason, "CAP_BPF") {
+		t.Errorf("%s: %s; refused %+v", a.Method, a.Reason, a.Refused)
+	}
+	checkSplit(t, r)
+	truth := trueCommand(t, r)
+	off := packageJoules(r)/truth - 1
+	t.Logf("nobody without rights: %+.2f %%", 100*off)
+	if math.Abs(off) > 0.10 {
+		t.Errorf("by /proc the command is off by %.1f %%", 100*off)
+	}
+}
+
+// open lets everyone read the energy files below a directory.
+func open(t *testing.T, dir string) {
+	t.Helper()
+	n := 0
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Name() == "energy_uj" {
+			n++
+			err = os.Chmod(path, 0o444)
+		}
+		return err
+	})
+	if err != nil || n == 0 {
+		t.Fatalf("%d files opened below %s: %v", n, dir, err)
+	}
+}
