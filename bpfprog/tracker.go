@@ -261,10 +261,16 @@ func (t *Tracker) settleAll() error {
 	return nil
 }
 
+// anyCPU is the one that the caller is on: no other has to be interrupted.
+const anyCPU = -1
+
 // runOn runs a program once on a CPU.
 func (t *Tracker) runOn(p *ebpf.Program, cpu int, ctx any) error {
-	const onCPU = 1 // BPF_F_TEST_RUN_ON_CPU
-	_, err := p.Run(&ebpf.RunOptions{Context: ctx, Flags: onCPU, CPU: uint32(cpu)})
+	o := ebpf.RunOptions{Context: ctx}
+	if cpu != anyCPU {
+		o.Flags, o.CPU = 1, uint32(cpu) // BPF_F_TEST_RUN_ON_CPU
+	}
+	_, err := p.Run(&o)
 	return err
 }
 
@@ -369,9 +375,9 @@ func (t *Tracker) Interval(at energy.Instant, joules [][energy.NumDomains]float6
 // IntervalOf is Interval for one place.
 func (t *Tracker) IntervalOf(k int, at energy.Instant, joules [energy.NumDomains]float64) error {
 	order := [7]uint64{uint64(k)}
-	cpu := t.o.Places[k].CPUs[0]
+	cpu := anyCPU
 	if t.power != nil {
-		order[1], cpu = 1, t.power.Leaders[k]
+		order[1], cpu = 1, t.power.Leaders[k] // which alone can read them
 	} else {
 		for d := range domains {
 			if j := joules[d]; j > 0 {

@@ -815,8 +815,8 @@ int tick(void *ctx)
 }
 
 /*
- * By order of user space, on a CPU of the place: end the interval. Either the counters are read here, or their moves
- * since the last time are given, with the time as of which they are.
+ * By order of user space: end the interval. Either the counters are read here, on the CPU that can, or their moves since
+ * the last time are given, with the time as of which they are.
  */
 SEC("raw_tp")
 int end_interval(u64 *ctx)
