@@ -261,6 +261,9 @@ func (t *Tracker) settleAll() error {
 	return nil
 }
 
+// Settle accounts for what the caller has run up to now.
+func (t *Tracker) Settle() error { return t.runOn(t.objects.SettleCpu, anyCPU, nil) }
+
 // anyCPU is the one that the caller is on: no other has to be interrupted.
 const anyCPU = -1
 

@@ -170,15 +170,15 @@ func (s *watchState) power(tick float64) (w float64, ok bool) {
 
 // PowerBetween returns the mean power of zone i, in watts, from the last edge
 // of one watch to the first of a later one with the same Meter, NaN where either
-// has none.
-func PowerBetween(z Zone, i int, before, after *Watch) float64 {
+// has none, and when these edges were.
+func PowerBetween(z Zone, i int, before, after *Watch) (watts float64, from, to Instant) {
 	b, a := &before.state[i], &after.state[i]
 	if b.edges == 0 || a.edges == 0 {
-		return math.NaN()
+		return math.NaN(), 0, 0
 	}
-	t0, _ := b.last.mid()
-	t1, _ := a.first.mid()
-	return float64(a.first.Counts-b.last.Counts) * z.Tick / t1.Sub(t0).Seconds()
+	from, _ = b.last.mid()
+	to, _ = a.first.mid()
+	return float64(a.first.Counts-b.last.Counts) * z.Tick / to.Sub(from).Seconds(), from, to
 }
 
 // Window is the energy of one zone between two instants that fall inside

@@ -34,7 +34,7 @@ type attribution struct {
 	rule      attribute.Rule
 	given     float64 // idle power of a package by the user's word, 0 for none
 	baseline  []energy.PackageUsage
-	still     []float64 // the zones' power in it, where user space read them
+	still     []stillness // by zone, where user space read the counters
 
 	from, to energy.Usage
 	last     energy.Usage // at the last sample

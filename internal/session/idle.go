@@ -5,6 +5,9 @@ import (
 	"math"
 	"slices"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/energyprobe/energyprobe/internal/attribute"
 	"github.com/energyprobe/energyprobe/internal/energy"
@@ -16,18 +19,15 @@ func (s *session) watchBaseline() {
 	if s.Baseline <= 0 {
 		return
 	}
+	if !a.inKernel() {
+		a.still = a.watchStill(s.tracks, s.Baseline)
+		return
+	}
 	from, err := a.totals()
 	if err != nil {
 		return
 	}
-	if a.inKernel() {
-		rest(s.tracks, s.Baseline)
-	} else if a.still, err = stillPower(s.tracks, s.Baseline); err != nil {
-		return
-	}
-	if a.needsReadings() {
-		a.interval(s.tracks[0])
-	}
+	rest(s.tracks, s.Baseline)
 	if to, err := a.totals(); err == nil {
 		a.baseline = attribute.Delta(from, to).Packages
 	}
@@ -49,42 +49,101 @@ func rest(tracks []*energy.Track, d time.Duration) {
 	}
 }
 
-// stillPower returns the mean power of every zone of a machine that is left
-// alone for d, between edges of its counters; NaN where none was seen.
-func stillPower(tracks []*energy.Track, d time.Duration) ([]float64, error) {
-	t := tracks[0]
-	zones := t.Source.Zones()
-	edge := func() (*energy.Watch, error) {
-		w := energy.NewWatch(len(zones))
-		for began := time.Now(); time.Since(began) < approachLimit; {
-			if err := t.Read(); err != nil {
-				return nil, err
-			}
-			w.Add(t.Reading, t.Meter)
-			all := true
-			for i, z := range zones {
-				all = all && (!z.InTotal() || w.Edges(i) > 0)
-			}
-			if all {
-				break
-			}
-		}
-		return w, nil
-	}
-	first, err := edge()
+// stillness is what a zone drew while the machine was left alone.
+type stillness struct {
+	watts   float64 // NaN where no edge of the counter was seen
+	seconds float64
+	busy    float64 // CPUs of its package that were at work nevertheless
+}
+
+// watchStill leaves the machine alone for d, between edges of its counters, and
+// returns what each zone drew.
+func (a *attribution) watchStill(tracks []*energy.Track, d time.Duration) []stillness {
+	first, err := watchEdges(tracks[0])
 	if err != nil {
-		return nil, err
+		return nil
+	}
+	from, at, err := a.settled()
+	if err != nil {
+		return nil
 	}
 	rest(tracks, d)
-	last, err := edge()
+	to, end, err := a.settled()
 	if err != nil {
-		return nil, err
+		return nil
 	}
-	out := make([]float64, len(zones))
-	for i, z := range zones {
-		out[i] = energy.PowerBetween(z, i, first, last)
+	last, err := watchEdges(tracks[0])
+	if err != nil {
+		return nil
 	}
-	return out, nil
+	out := make([]stillness, len(a.zones))
+	for i, z := range a.zones {
+		w, t0, t1 := energy.PowerBetween(z, i, first, last)
+		out[i] = stillness{watts: w, seconds: t1.Sub(t0).Seconds()}
+		if k := a.placeOf(z); k >= 0 && k < len(to.Packages) && out[i].seconds > 0 {
+			out[i].busy = cpuTime(attribute.Delta(from, to).Packages[k])
+			// Outside of the account, but between the edges, this program read.
+			if at == k {
+				out[i].busy += max(0, from.At.Sub(t0).Seconds())
+			}
+			if end == k {
+				out[i].busy += max(0, t1.Sub(to.At).Seconds())
+			}
+			out[i].busy /= out[i].seconds
+		}
+	}
+	return out
+}
+
+// settled returns the parties' accounts with all that this program ran so far,
+// and the place on which it runs.
+func (a *attribution) settled() (u energy.Usage, place int, err error) {
+	if a.kernel != nil {
+		if err := a.kernel.Settle(); err != nil {
+			return u, -1, err
+		}
+	}
+	cpu := currentCPU()
+	u, err = a.totals()
+	return u, slices.IndexFunc(a.places, func(p energy.Place) bool { return slices.Contains(p.CPUs, cpu) }), err
+}
+
+// currentCPU is the CPU that this runs on, -1 when the kernel does not say.
+func currentCPU() int {
+	var cpu uint32
+	if _, _, errno := unix.RawSyscall(unix.SYS_GETCPU, uintptr(unsafe.Pointer(&cpu)), 0, 0); errno != 0 {
+		return -1
+	}
+	return int(cpu)
+}
+
+// watchEdges reads until the counters of the total have shown an edge each.
+func watchEdges(t *energy.Track) (*energy.Watch, error) {
+	zones := t.Source.Zones()
+	w := energy.NewWatch(len(zones))
+	for began := time.Now(); time.Since(began) < approachLimit; {
+		if err := t.Read(); err != nil {
+			return nil, err
+		}
+		w.Add(t.Reading, t.Meter)
+		all := true
+		for i, z := range zones {
+			all = all && (!z.InTotal() || w.Edges(i) > 0)
+		}
+		if all {
+			break
+		}
+	}
+	return w, nil
+}
+
+// cpuTime is the CPU time of all parties, in seconds.
+func cpuTime(p energy.PackageUsage) float64 {
+	var sum time.Duration
+	for _, party := range p.Parties {
+		sum += party.CPU
+	}
+	return sum.Seconds()
 }
 
 // idle returns what is known of the idle power of a zone's packages.
@@ -111,28 +170,23 @@ func (a *attribution) idle(z energy.Zone, packages []int, seen []energy.PackageU
 // zone drew then, at the rate at which the window's load drew more.
 func (a *attribution) fromStill(z energy.Zone, k int) attribute.Idle {
 	i := slices.IndexFunc(a.zones, func(o energy.Zone) bool { return o.ID() == z.ID() })
-	if i < 0 || math.IsNaN(a.still[i]) {
+	if i < 0 || math.IsNaN(a.still[i].watts) {
 		return attribute.Idle{How: "before the window no refresh of the counter was seen"}
 	}
-	load := func(p energy.PackageUsage) (cpus, watts float64) {
-		var busy time.Duration
-		joules := p.Nobody.Joules[z.Domain]
-		for _, party := range p.Parties {
-			busy += party.CPU
-			joules += party.Joules[z.Domain]
-		}
-		return busy.Seconds() / p.Seconds, joules / p.Seconds
-	}
-	w := a.still[i]
-	idle := attribute.Idle{Watts: w, Uncertainty: 0.002 * w, Known: true, How: fmt.Sprintf("mean power of %.3g s before the window", a.baseline[k].Seconds)}
-	before, _ := load(a.baseline[k])
+	was := a.still[i]
+	idle := attribute.Idle{Watts: was.watts, Uncertainty: 0.002 * was.watts, Known: true, How: fmt.Sprintf("mean power of %.3g s before the window", was.seconds)}
 	d := attribute.Delta(energy.Usage{Packages: a.from.Packages}, energy.Usage{Packages: a.to.Packages})
 	if len(d.Packages) <= k || d.Packages[k].Seconds <= 0 {
 		return idle
 	}
-	if inside, watts := load(d.Packages[k]); inside > 2*before {
-		less := max(0, (watts-w)/(inside-before)) * before
-		idle.Watts, idle.Uncertainty = max(0, w-less), idle.Uncertainty+less/2
+	p := d.Packages[k]
+	joules := p.Nobody.Joules[z.Domain]
+	for _, party := range p.Parties {
+		joules += party.Joules[z.Domain]
+	}
+	if inside := cpuTime(p) / p.Seconds; inside > 2*was.busy {
+		less := max(0, (joules/p.Seconds-was.watts)/(inside-was.busy)) * was.busy
+		idle.Watts, idle.Uncertainty = max(0, was.watts-less), idle.Uncertainty+less/2
 	}
 	return idle
 }
