@@ -26,6 +26,8 @@ func refuse(tried string, err error) *energy.Refusal {
 	case errors.Is(err, ebpf.ErrNotSupported) && missesRights(), errors.Is(err, unix.EPERM), errors.Is(err, fs.ErrPermission) && !errors.As(err, &verifier):
 		r.Kind = energy.ErrForbidden
 		reason, r.Remedy = forbidden(reason)
+	case errors.As(err, &verifier) && lockedDown():
+		r.Kind, reason = energy.ErrForbidden, lockdown
 	case errors.As(err, &verifier):
 		reason = "the kernel's verifier refuses a program: " + verdict(verifier)
 		r.Remedy = "report this kernel's version with the output of energyprobe doctor"
@@ -35,6 +37,13 @@ func refuse(tried string, err error) *energy.Refusal {
 	}
 	r.Reason = tried + ": " + reason
 	return r
+}
+
+const lockdown = "the kernel is locked down for confidentiality (/sys/kernel/security/lockdown): programs may not read its memory"
+
+func lockedDown() bool {
+	s, err := priv.Read("")
+	return err == nil && s.Lockdown == priv.LockdownConfidentiality
 }
 
 func missesRights() bool {
@@ -58,7 +67,7 @@ func forbidden(reason string) (why, remedy string) {
 		}
 		return "needs " + strings.Join(names, " and "), s.Remedy("", priv.BPF, priv.Perfmon)
 	case s.Lockdown == priv.LockdownConfidentiality:
-		return "the kernel is locked down for confidentiality (/sys/kernel/security/lockdown): programs may not read its memory", ""
+		return lockdown, ""
 	case s.Seccomp == priv.SeccompFilter:
 		return fmt.Sprintf("%s: a seccomp filter is in force (/proc/self/status)", reason), "in a container: start it with --cap-add BPF --cap-add PERFMON, which the usual filters go by"
 	}

@@ -263,7 +263,7 @@ func TestGuestSplitRights(t *testing.T) {
 	r = asNobody(t, load, nil, idlePower, "--source", "powercap")
 	a := r.Attribution
 	if a.Method != "proc" || len(a.Refused) < 2 || a.Refused[0].Name != "ebpf-cycles" || a.Refused[0].Kind != "forbidden" ||
-		!strings.Contains(a.Refused[0].Remedy, "setcap cap_bpf,cap_perfmon") || !strings.Contains(a.Reason, "CAP_BPF") {
+		!strings.Contains(a.Refused[0].Remedy, "setcap cap_perfmon,cap_bpf") || !strings.Contains(a.Reason, "CAP_BPF") {
 		t.Errorf("%s: %s; refused %+v", a.Method, a.Reason, a.Refused)
 	}
 	checkSplit(t, r)

@@ -2,6 +2,7 @@ package session
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/energyprobe/energyprobe/internal/attribute"
 	"github.com/energyprobe/energyprobe/internal/container"
 	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/priv"
 	"github.com/energyprobe/energyprobe/internal/procusage"
 	"github.com/energyprobe/energyprobe/internal/source"
 	"github.com/energyprobe/energyprobe/internal/topology"
@@ -82,9 +84,22 @@ func (s *session) openCycles() {
 	c, err := perfevent.OpenCycles(s.Root, s.topo.Online, possible(s.topo))
 	if err != nil {
 		s.attr.refuse(energy.ByCycles, err)
+		s.alsoNeedsBPF()
 		return
 	}
 	s.attr.cycles = c
+}
+
+// alsoNeedsBPF adds to a method that was refused for want of rights what it
+// would be refused for next: the advice has to be enough.
+func (s *session) alsoNeedsBPF() {
+	r := s.attr.refused[len(s.attr.refused)-1]
+	rights, err := priv.Read("")
+	if err != nil || !errors.Is(r, energy.ErrForbidden) || len(rights.Missing(priv.BPF)) == 0 {
+		return
+	}
+	r.Reason += "; to load programs " + rights.Missing(priv.BPF)[0].String()
+	r.Remedy = rights.Remedy("", priv.BPF, priv.Perfmon)
 }
 
 // possible returns how many CPUs the machine's numbers go up to.
