@@ -43,6 +43,8 @@ type Options struct {
 	// Frequencies are the CPUs' present ones in kHz, where the kernel announces
 	// their changes; nil where it does not. Time is weighed by them.
 	Frequencies []uint32
+
+	room uint32 // for tests: pages of the ring and entries for past threads
 }
 
 // Power is how the kernel reads the places' counters.
@@ -149,6 +151,9 @@ func (t *Tracker) load() error {
 		spec.Maps[name].MaxEntries = n
 	}
 	spec.Maps["ended"].MaxEntries = 4 << 20
+	if t.o.room > 0 {
+		spec.Maps["ended"].MaxEntries, spec.Maps["past"].MaxEntries = t.o.room*uint32(os.Getpagesize()), t.o.room
+	}
 	// The accounts follow the record, which the type description leaves open.
 	tasks := spec.Maps["tasks"]
 	tasks.ValueSize += n * accountSize

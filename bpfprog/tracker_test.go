@@ -334,6 +334,8 @@ func TestMain(m *testing.M) {
 		fork()
 	case "open":
 		openWithoutRights()
+	case "filtered":
+		filtered()
 	case "spin":
 		for {
 		}
@@ -816,5 +818,81 @@ func TestRefusalWithoutRights(t *testing.T) {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("%q is not in the refusal:\n%s", want, out)
 		}
+	}
+}
+
+// A seccomp filter hides bpf(2), or refuses it, from a process that has all
+// rights: that is said, and not taken for anything else.
+func TestRefusalBySeccomp(t *testing.T) {
+	mayLoad(t)
+	for errno, want := range map[unix.Errno][]string{
+		unix.ENOSYS: {"absent|", "seccomp"},
+		unix.EPERM:  {"forbidden|", "seccomp filter", "--cap-add BPF"},
+	} {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), playVar+"=filtered", "BPFPROG_ERRNO="+strconv.Itoa(int(errno)))
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		for _, w := range want {
+			if !strings.Contains(string(out), w) {
+				t.Errorf("%v: %q is not in the refusal:\n%s", errno, w, out)
+			}
+		}
+	}
+}
+
+// filtered has bpf(2) fail in this process from here on (seccomp(2)), and opens
+// a tracker.
+func filtered() {
+	runtime.LockOSThread()
+	errno, err := strconv.Atoi(os.Getenv("BPFPROG_ERRNO"))
+	if err != nil {
+		panic(err)
+	}
+	program := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // the call's number
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 1, K: unix.SYS_BPF},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(errno)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	filter := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		panic(err)
+	}
+	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(ptr(&filter))); errno != 0 {
+		panic(errno)
+	}
+	openWithoutRights()
+}
+
+// Where the ring or the table of past threads is full, joules stay in the
+// parties' accounts, and what has no line is counted.
+func TestNoRoom(t *testing.T) {
+	tr := open(t, Options{Threads: true, room: 1})
+	cmd, in := forker(t, 300, 100*time.Microsecond)
+	if err := tr.Follow(Target{PID: cmd.Process.Pid}); err != nil {
+		t.Fatal(err)
+	}
+	last := time.Now()
+	interval(t, tr, &last)
+	first := last
+	before := usage(t, tr)
+	tr.mu.Lock() // nobody empties the ring
+	in.Close()
+	err := cmd.Wait()
+	tr.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	interval(t, tr, &last)
+	u := usage(t, tr)
+	if u.Lost.Events == 0 || u.Lost.Processes == 0 {
+		t.Errorf("300 ends in a ring of a page: lost %+v", u.Lost)
+	}
+	joules := partySum(u.Packages[0], energy.Package) - partySum(before.Packages[0], energy.Package)
+	if counted := watts * last.Sub(first).Seconds(); math.Abs(joules/counted-1) > 1e-3 {
+		t.Errorf("%v J of %v J", joules, counted)
 	}
 }
