@@ -896,3 +896,47 @@ func TestNoRoom(t *testing.T) {
 		t.Errorf("%v J of %v J", joules, counted)
 	}
 }
+
+// What this program does in a second is the same whether there are switches
+// or not.
+func TestWorkDoesNotGrowWithSwitches(t *testing.T) {
+	tr := open(t, Options{})
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	last := time.Now()
+	work := func() time.Duration {
+		began := threadTime()
+		for range 25 {
+			time.Sleep(20 * time.Millisecond)
+			interval(t, tr, &last)
+			if _, err := tr.Totals(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return threadTime() - began
+	}
+	before, err := tr.Counts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet := work()
+	between, err := tr.Counts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := storm(t, [2]int{0, 0})
+	stormy := work()
+	after, err := tr.Counts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.stop()
+	few, many := between.Switches-before.Switches, after.Switches-between.Switches
+	t.Logf("%v of CPU time beside %d switches, %v beside %d", quiet, few, stormy, many)
+	if many < 5*few || many < 20_000 {
+		t.Errorf("%d switches are no storm, beside %d", many, few)
+	}
+	if stormy > 2*quiet+5*time.Millisecond {
+		t.Errorf("%v of CPU time beside %d switches, %v beside %d", quiet, few, stormy, many)
+	}
+}

@@ -148,13 +148,24 @@ func bootTime(t *testing.T) time.Time {
 	return time.Now().Add(-time.Duration(ts.Nano()))
 }
 
-// Every program: the target has all but the kernel and energyprobe.
+// Every program: the target has all but the kernel and energyprobe, and a
+// process that is stopped spends nothing.
 func TestGuestSplitAll(t *testing.T) {
 	guest(t, "skylake-server")
 	reload(t, "wake_mw=0", "jitter_us=100")
 	bySource(t, func(t *testing.T, source string) {
-		all := beside(t, []rival{{"20s", 1, ""}, {"20s", runtime.NumCPU() - 1, ""}})
+		all := beside(t, []rival{{"20s", 1, ""}, {"20s", runtime.NumCPU() - 1, ""}, {"20s", 0, ""}})
+		stopped := all[2].Process
+		if err := stopped.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond) // until it stands
 		r := probe(t, "--source", source, idlePower, "--top", "0", "--all", "--duration", "2s")
+		for _, p := range r.Attribution.Processes {
+			if p.PID == stopped.Pid {
+				t.Errorf("the stopped process has %v J and %v s", *p.EnergyJ, p.CPUS)
+			}
+		}
 		near(t, "all, "+source, r, trueWithin(t, r, func(_ *lab.Truth, p *lab.Process) bool {
 			return p.PID == all[0].Process.Pid || p.PID == all[1].Process.Pid
 		}), 0.02)
