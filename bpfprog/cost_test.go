@@ -238,6 +238,28 @@ func BenchmarkOwnTime(b *testing.B) {
 	}
 }
 
+// What a look at a package's counter costs, and all looks of a second as a part
+// of the CPU that they are made on.
+func BenchmarkLook(b *testing.B) {
+	tr := open(b, Options{})
+	watchClock(b, tr, 1e-9)
+	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer stats.Close()
+	for b.Loop() {
+		began := time.Now()
+		time.Sleep(time.Second)
+		s, err := tr.objects.Tick.Stats()
+		if err != nil || s.RunCount == 0 {
+			b.Fatal("no account of the program: ", err)
+		}
+		b.ReportMetric(float64(s.Runtime)/float64(s.RunCount), "ns/look")
+		b.ReportMetric(float64(s.RunCount)/time.Since(began).Seconds(), "looks/s")
+	}
+}
+
 type own struct {
 	onSwitch, all time.Duration
 	switches      uint64

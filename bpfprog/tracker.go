@@ -373,7 +373,11 @@ func (t *Tracker) InKernel() bool { return t.power != nil }
 // Joules are ignored where the kernel reads the counters, and the instant too.
 func (t *Tracker) Interval(at energy.Instant, joules [][energy.NumDomains]float64) error {
 	for k := range t.o.Places {
-		if err := t.IntervalOf(k, at, joules[k]); err != nil {
+		var j [energy.NumDomains]float64
+		if t.power == nil {
+			j = joules[k]
+		}
+		if err := t.IntervalOf(k, at, j); err != nil {
 			return err
 		}
 	}
