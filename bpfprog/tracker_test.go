@@ -848,7 +848,7 @@ func TestKernelReadsTheCounter(t *testing.T) {
 	}
 	for _, p := range d.Processes {
 		if p.PID == cmd.Process.Pid && math.Abs(p.Accounts[0].Joules[energy.Package]/target.Joules[energy.Package]-1) > 0.01 {
-			t.Errorf("its only process has %v J of %v J", p.Accounts[0].Joules[energy.Package], target.Joules[energy.Package])
+			t.Errorf("its only process has %+v of %+v", p.Accounts[0], target)
 		}
 	}
 }

@@ -436,6 +436,9 @@ static void charge(struct cpu *c, struct task *t, struct account *a, u64 part, u
 	a->s.ns += ns;
 	for (int d = 0; d < DOMAINS; d++)
 		a->s.energy[d] += e[d];
+	/* A boundary is set as of a moment ago, which may be before this slice began. */
+	if (c->began > to.at)
+		to.at = c->began;
 	w = b > to.at ? b - to.at : 0;
 	if (part < whole)
 		w = w * ((part << 10) / whole) >> 10;
@@ -1128,6 +1131,9 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 		party = party < PARTIES ? party : OTHERS;
 	}
 	c->switches++;
+	/* A sandbox may hide the switches of its own process: then what runs now is not what came last. */
+	if (p && p->party < PARTIES)
+		c->party = p->party;
 	cut(c, f, p, party);
 	if (p && gone(prev)) {
 		bool first = prev->pid == prev->tgid;
