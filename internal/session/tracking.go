@@ -219,12 +219,22 @@ func (s *session) startTracking() {
 		a.cycles = nil
 		s.takeBackCycles()
 	}
+	target := s.bpfTarget()
+	if a.kernel != nil && target == (bpfprog.Target{}) {
+		a.refuse(a.tracker.Method(), &energy.Refusal{
+			Name: "ebpf", Kind: energy.ErrAbsent,
+			Reason: "the group is in no cgroup2 hierarchy, and of others the kernel's programs know nothing",
+			Remedy: "boot with systemd.unified_cgroup_hierarchy=1",
+		})
+		_ = a.kernel.Close() // it has accounted for nothing that is wanted
+		a.kernel, a.tracker = nil, nil
+	}
 	if a.tracker == nil && !s.openFallback() {
 		return
 	}
 	if a.kernel != nil {
 		s.watchPower()
-		err := a.kernel.Follow(s.bpfTarget())
+		err := a.kernel.Follow(target)
 		if err != nil {
 			a.refuse(a.tracker.Method(), err)
 			a.tracker = nil
@@ -318,7 +328,8 @@ func (a *attribution) placeOf(z energy.Zone) int {
 	})
 }
 
-// bpfTarget translates the session's target.
+// bpfTarget translates the session's target, zero for a group that the kernel's
+// programs can't see.
 func (s *session) bpfTarget() bpfprog.Target {
 	switch t := s.target.(type) {
 	case *commandTarget:
