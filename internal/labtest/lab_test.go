@@ -116,4 +116,4 @@ func boot(t *testing.T, run string, machines []lab.Options) {
 }
 
 // timeout is how long a guest may take that tries each case n times.
-func timeout(n int) time.Duration { return 4*time.Minute + time.Duration(n)*2*time.Minute }
+func timeout(n int) time.Duration { return 6*time.Minute + time.Duration(n)*3*time.Minute }
