@@ -214,11 +214,6 @@ func (s *session) startTracking() {
 		s.attr = nil
 		return
 	}
-	if a.kernel == nil && a.cycles != nil {
-		_ = a.cycles.Close()
-		a.cycles = nil
-		s.takeBackCycles()
-	}
 	target := s.bpfTarget()
 	if a.kernel != nil && target == (bpfprog.Target{}) {
 		a.refuse(a.tracker.Method(), &energy.Refusal{
@@ -228,6 +223,11 @@ func (s *session) startTracking() {
 		})
 		_ = a.kernel.Close() // it has accounted for nothing that is wanted
 		a.kernel, a.tracker = nil, nil
+	}
+	if a.kernel == nil && a.cycles != nil {
+		_ = a.cycles.Close()
+		a.cycles = nil
+		s.takeBackCycles()
 	}
 	if a.tracker == nil && !s.openFallback() {
 		return
