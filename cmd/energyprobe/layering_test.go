@@ -11,7 +11,7 @@ const module = "github.com/energyprobe/energyprobe/"
 // layers lists the packages from the bottom up. A package imports only layers
 // below its own: docs/architecture.md says why.
 var layers = [][]string{
-	{"internal/energy"},
+	{"internal/energy", "internal/stats"},
 	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute"},
 	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage"},
 	{"internal/source", "internal/report"},
@@ -27,6 +27,7 @@ var narrow = map[string][]string{
 	"internal/energy": {},
 	// Arithmetic: no files.
 	"internal/attribute": {"internal/energy"},
+	"internal/stats":     {},
 }
 
 // generators make files of the tree and are no part of the program.
