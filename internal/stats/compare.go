@@ -190,15 +190,14 @@ func drawMedians(x []float64, seed, stream uint64) []float64 {
 	medians := make([]float64, draws)
 	for i := range medians {
 		if n%2 == 1 {
-			v := x[place(middleUniform(r, half+1), n)]
-			medians[i] = v/2 + v/2
+			medians[i] = x[place(middleUniform(r, half+1), n)]
 			continue
 		}
 		// The middle two: what lies below, between and above has a Dirichlet
 		// distribution with half, 1 and half.
 		gap := -math.Expm1(-r.ExpFloat64() / float64(n))
 		low := middleUniform(r, half) * (1 - gap)
-		medians[i] = x[place(low, n)]/2 + x[place(low+gap, n)]/2
+		medians[i] = halfway(x[place(low, n)], x[place(low+gap, n)])
 	}
 	return medians
 }

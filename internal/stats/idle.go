@@ -65,16 +65,16 @@ func CompareNet(a, b Runs, idle Baseline, compare func(a, b []float64) Compariso
 	}
 	c.A, c.B = DescribeNet(a, idle), DescribeNet(b, idle)
 	low, high := at(idle.Watts-idle.half()), at(idle.Watts+idle.half())
-	c.P = raised(c.P, math.Log1p(c.Shift.Value), halfway(low.Shift.Value, high.Shift.Value))
+	c.P = raised(c.P, math.Log1p(c.Shift.Value), halfChange(low.Shift.Value, high.Shift.Value))
 	c.Exact = false
-	c.Change = widenChange(c.Change, halfway(low.Change.Value, high.Change.Value))
-	c.Shift = widenChange(c.Shift, halfway(low.Shift.Value, high.Shift.Value))
+	c.Change = widenChange(c.Change, halfChange(low.Change.Value, high.Change.Value))
+	c.Shift = widenChange(c.Shift, halfChange(low.Shift.Value, high.Shift.Value))
 	return c
 }
 
-// halfway is half of the way between two changes, in logarithms: a change is
+// halfChange is half of the way between two changes, in logarithms: a change is
 // never below -1.
-func halfway(low, high float64) float64 {
+func halfChange(low, high float64) float64 {
 	return math.Abs(math.Log1p(high)-math.Log1p(low)) / 2
 }
 

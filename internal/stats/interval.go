@@ -99,14 +99,16 @@ func mix(a, b, part float64) float64 {
 	return (1-part)*a + part*b
 }
 
-// median has the middle of the middle two by halves of each, so that it is
-// the same from both ends.
+// halfway is the mean of low <= high, by halves so that it has no overflow, and
+// between them even where a half of theirs is rounded.
+func halfway(low, high float64) float64 { return min(max(low/2+high/2, low), high) }
+
 func median(sorted []float64) float64 {
 	n := len(sorted)
 	if n == 0 {
 		return math.NaN()
 	}
-	return sorted[(n-1)/2]/2 + sorted[n/2]/2
+	return halfway(sorted[(n-1)/2], sorted[n/2])
 }
 
 // medianInterval is the interval of the median of what sorted values were

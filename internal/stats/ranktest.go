@@ -147,7 +147,12 @@ func signedRank(differences []float64) (p float64, exact bool) {
 	if len(differences) == 0 {
 		return math.NaN(), false
 	}
-	doubled, _ := ranks(sizes)
+	doubled, ties := ranks(sizes)
+	if len(sizes) <= exactSigned && ties == 0 {
+		for i := range doubled {
+			doubled[i] /= 2
+		}
+	}
 	sum, all := 0, 0
 	var squares float64
 	for i, r := range doubled {
@@ -158,6 +163,7 @@ func signedRank(differences []float64) (p float64, exact bool) {
 		squares += float64(r) * float64(r)
 	}
 	if len(sizes) <= exactSigned {
+		slices.Sort(doubled) // the light ones first: less to add up
 		return twoSided(signSums(doubled, all), sum), true
 	}
 	// Half ranks: variance is the sum of squared ranks over 4.
@@ -168,8 +174,10 @@ func signedRank(differences []float64) (p float64, exact bool) {
 func signSums(scores []int, all int) []float64 {
 	ways := make([]float64, all+1)
 	ways[0] = 1
+	most := 0 // the largest sum so far
 	for _, s := range scores {
-		for sum := all; sum >= s; sum-- {
+		most += s
+		for sum := most; sum >= s; sum-- {
 			ways[sum] += ways[sum-s]
 		}
 	}

@@ -42,7 +42,7 @@ func middle(n int, kth func(int) float64) float64 {
 	if n%2 == 1 {
 		return kth(n / 2)
 	}
-	return kth(n/2-1)/2 + kth(n/2)/2
+	return halfway(kth(n/2-1), kth(n/2))
 }
 
 // twoShift is the shift from A to B, both sorted: the median of all
@@ -103,7 +103,7 @@ func oneShift(d []float64) Estimate {
 func means(d []float64, v float64) (count int) {
 	j := len(d)
 	for i := range d {
-		for j > 0 && d[i]/2+d[j-1]/2 > v {
+		for j > 0 && halfway(d[i], d[j-1]) > v {
 			j--
 		}
 		if j <= i {
