@@ -95,6 +95,9 @@ func raised(p, shift, half float64) float64 {
 
 // widenChange widens a change by a half-width in logarithms.
 func widenChange(e Estimate, half float64) Estimate {
+	if !e.Known {
+		return e
+	}
 	if math.IsNaN(half) || math.IsInf(half, 0) {
 		e.Interval = unknown("the idle baseline is too uncertain: within its interval some run has no joules above it")
 		return e

@@ -12,7 +12,8 @@ import (
 
 // simulations is how often a simulation is repeated: 2,000 times, or as often
 // as STATS_SIMULATIONS says (50000 takes minutes and tells a tenth of a
-// percent; go test -run Simulated -v prints the figures).
+// percent; more than 2,000 also try more sizes and kinds of noise; go test
+// -run Simulated -v prints the figures).
 func simulations(t *testing.T) int {
 	s := os.Getenv("STATS_SIMULATIONS")
 	if s == "" {
@@ -118,10 +119,15 @@ func TestSimulatedMedianCoverage(t *testing.T) {
 func TestSimulatedChangeCoverage(t *testing.T) {
 	t.Parallel()
 	sims := simulations(t)
-	for _, c := range []struct {
+	type cell struct {
 		noise
 		n int
-	}{{normal, 8}, {normal, 9}, {skewed, 20}} {
+	}
+	cells := []cell{{skewed, 8}, {normal, 9}}
+	if sims > 2000 {
+		cells = append(cells, cell{normal, 6}, cell{normal, 8}, cell{lognormal(0.5), 10}, cell{skewed, 20}, cell{disturbed, 20}, cell{disturbed, 30}, cell{normal, 100})
+	}
+	for _, c := range cells {
 		t.Run(fmt.Sprint(c.name, " ", c.n), func(t *testing.T) {
 			t.Parallel()
 			r := seeded(uint64(c.n))
