@@ -57,6 +57,18 @@ func DetectDrift(series ...[]float64) Drift {
 	return d
 }
 
+// MayExplain reports whether drift may be all there is to a shift between
+// commands of which one ran after the other: there is drift (P is below 5 %),
+// or the shift is no larger than the drift that can't be ruled out. P alone
+// does not tell: a drift too small to be seen in twenty runs makes half of all
+// equal commands differ. From the middle of one series
+// to that of the next it has as much time as from the first run of a series
+// to the last. What is not known may explain everything.
+func (d Drift) MayExplain(shift Estimate) bool {
+	reach := max(math.Abs(d.Change.Low), math.Abs(d.Change.High))
+	return !(d.P > 1-Level && math.Abs(shift.Value) > reach)
+}
+
 // trend is what several series have in common.
 type trend struct {
 	s        int // pairs that rise less pairs that fall

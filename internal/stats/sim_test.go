@@ -280,6 +280,39 @@ func TestSimulatedDriftCancelsInRounds(t *testing.T) {
 	}
 }
 
+// Drift too small to be seen for sure makes equal commands differ; it does not
+// pass for an effect, and where there is little of it an effect well above
+// still does.
+func TestSimulatedSmallDrift(t *testing.T) {
+	t.Parallel()
+	sims := simulations(t) / 8
+	const n = 20
+	for _, drift := range []float64{0, 0.02, 0.05, 0.1} {
+		r := seeded(31)
+		var unseen, fooled, found int
+		for range sims {
+			var a, b []float64
+			for k := range n {
+				run := func(k int) float64 { return (1 + drift*float64(k)/(2*n-1)) * (1 + 0.03*r.NormFloat64()) }
+				a, b = append(a, run(k)), append(b, run(n+k))
+			}
+			d := DetectDrift(a, b)
+			shift := twoShift(logs(sorted(a)), logs(sorted(b)))
+			differ := shift.Low > 0 || shift.High < 0
+			unseen += count(differ && d.P > 0.05)
+			fooled += count(differ && !d.MayExplain(shift.through(math.Expm1)))
+			shift.Value += math.Log(1.2)
+			found += count(!d.MayExplain(shift.through(math.Expm1)))
+		}
+		what := fmt.Sprintf("%g %% drift: ", 100*drift)
+		rate(t, what+"equal commands differ, no drift seen", unseen, sims)
+		rejects(t, what+"equal commands differ by more than it", fooled, sims, 6.5)
+		if v := rate(t, what+"20 % more is more than it", found, sims); drift <= 0.02 && v < 85 {
+			t.Errorf("%s20 %% more is put down to it in %.1f %%", what, 100-v)
+		}
+	}
+}
+
 func TestSimulatedDriftCoverage(t *testing.T) {
 	t.Parallel()
 	sims := simulations(t) / 4

@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -41,9 +42,6 @@ func TestDescribe(t *testing.T) {
 	// A value on the fence (2 to 4, fences -1 and 7) is none, beyond it is.
 	if s := Describe([]float64{1, 2, 3, 4, 7}); len(s.Outliers) != 0 {
 		t.Errorf("on the fence: %+v", s)
-	}
-	if s := Describe([]float64{7.01, 1, nan, 2, 3, 4, -1.01}); !slices.Equal(s.Outliers, []int(nil)) && s.Missing != 1 {
-		t.Errorf("%+v", s)
 	}
 	if s := Describe([]float64{nan, 7.01, 1, math.Inf(1), 2, 3, 4}); !slices.Equal(s.Outliers, []int{1}) || s.Missing != 2 || s.N != 5 {
 		t.Errorf("indexes are not those given: %+v", s)
@@ -229,11 +227,11 @@ func TestRankTestsByEnumeration(t *testing.T) {
 // step, with ties and without.
 func TestExactAndNormalMeet(t *testing.T) {
 	r := seeded(3)
-	for i := range 20 {
+	for i := range 5 {
 		for _, grain := range []float64{1e9, 5} {
 			a, b := make([]float64, 28), make([]float64, 28)
 			for k := range a {
-				a[k], b[k] = math.Round(grain*r.NormFloat64()), math.Round(grain*(r.NormFloat64()+float64(i%5)/6))
+				a[k], b[k] = math.Round(grain*r.NormFloat64()), math.Round(grain*(r.NormFloat64()+float64(i)/6))
 			}
 			exact, is := mannWhitney(a, b)
 			doubled, ties := ranks(slices.Concat(a, b))
@@ -285,7 +283,7 @@ func TestShiftsByEnumeration(t *testing.T) {
 // The interval of the shift and the test say the same.
 func TestShiftAgreesWithTheTest(t *testing.T) {
 	r := seeded(5)
-	for i := range 300 {
+	for i := range 100 {
 		a, b := normal.runs(r, 4+r.IntN(10)), normal.runs(r, 4+r.IntN(10))
 		for k := range b {
 			b[k] *= 1 + 0.1*r.Float64()
@@ -311,7 +309,7 @@ func same(a, b Estimate) bool {
 
 func TestCompareProperties(t *testing.T) {
 	r := seeded(6)
-	for i := range uint64(100) {
+	for i := range uint64(40) {
 		n := 1 + r.IntN(20)
 		a, b := disturbed.runs(r, n), coarse.runs(r, n)
 		scaled := func(x []float64, by float64) []float64 {
@@ -413,7 +411,7 @@ func TestTrendTable(t *testing.T) {
 
 func TestDetectDrift(t *testing.T) {
 	// Slopes of 10, 12, 11, 13: 2, 0.5, 1, -1, 0.5, 2; their median 0.75; over
-	// three steps, of 11.5. Four pairs rise... five, one falls.
+	// three steps, of 11.5. Five pairs rise, one falls.
 	d := DetectDrift([]float64{10, 12, 11, 13})
 	if !near(d.Change.Value, 0.75*3/11.5) || !near(d.Tau, 4.0/6) || d.Change.Known || !near(d.P, 8.0/24) {
 		t.Errorf("%+v", d)
@@ -448,12 +446,9 @@ func TestDetectDrift(t *testing.T) {
 }
 
 func TestInterleave(t *testing.T) {
-	got := Interleave(3, 4, 1)
-	want := Interleave(3, 4, 1)
-	for i, round := range got {
-		if !slices.Equal(round, want[i]) {
-			t.Errorf("seed 1 gives %v and %v", got, want)
-		}
+	// A recorded seed has to mean this order for ever.
+	if got := fmt.Sprint(Interleave(3, 4, 1)); got != "[[2 1 0] [1 0 2] [1 2 0] [1 2 0]]" {
+		t.Errorf("seed 1 gives %v", got)
 	}
 	places, same := [3][3]int{}, 0
 	for i, round := range Interleave(3, 6000, 7) {
