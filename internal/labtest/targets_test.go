@@ -169,7 +169,7 @@ func TestGuestSplitAll(t *testing.T) {
 		}
 		near(t, "all, "+source, r, trueWithin(t, r, func(_ *lab.Truth, p *lab.Process) bool {
 			return p.PID == all[0].Process.Pid || p.PID == all[1].Process.Pid
-		}), 0.03)
+		}), 0.02)
 	})
 }
 
@@ -181,7 +181,7 @@ func TestGuestSplitSamples(t *testing.T) {
 	bySource(t, func(t *testing.T, source string) {
 		beside(t, []rival{{"20s", 1, ""}})
 		r, truth := split(t, rival{"2s", 0, ""}, "--source", source, idlePower, "--interval", "100ms")
-		near(t, "with samples, "+source, r, truth, 0.03)
+		near(t, "with samples, "+source, r, truth, 0.02)
 		if !r.Samples.HasSplit() || r.Samples.Len() < 18 {
 			t.Fatalf("%d samples, split: %v", r.Samples.Len(), r.Samples.HasSplit())
 		}
