@@ -258,7 +258,7 @@ func (t *Tracker) attach() error {
 func (t *Tracker) settleAll() error {
 	for _, p := range t.o.Places {
 		for _, c := range p.CPUs {
-			if err := t.runOn(t.objects.SettleCpu, c, nil); err != nil {
+			if _, err := t.runOn(t.objects.SettleCpu, c, nil); err != nil {
 				return fmt.Errorf("settle the account of CPU %d: %w", c, err)
 			}
 		}
@@ -267,19 +267,21 @@ func (t *Tracker) settleAll() error {
 }
 
 // Settle accounts for what the caller has run up to now.
-func (t *Tracker) Settle() error { return t.runOn(t.objects.SettleCpu, anyCPU, nil) }
+func (t *Tracker) Settle() error {
+	_, err := t.runOn(t.objects.SettleCpu, anyCPU, nil)
+	return err
+}
 
 // anyCPU is the one that the caller is on: no other has to be interrupted.
 const anyCPU = -1
 
-// runOn runs a program once on a CPU.
-func (t *Tracker) runOn(p *ebpf.Program, cpu int, ctx any) error {
+// runOn runs a program once on a CPU and returns what it did.
+func (t *Tracker) runOn(p *ebpf.Program, cpu int, ctx any) (uint32, error) {
 	o := ebpf.RunOptions{Context: ctx}
 	if cpu != anyCPU {
 		o.Flags, o.CPU = 1, uint32(cpu) // BPF_F_TEST_RUN_ON_CPU
 	}
-	_, err := p.Run(&o)
-	return err
+	return p.Run(&o)
 }
 
 // Watch lets the kernel read the counters, and end an interval on every place
@@ -377,15 +379,16 @@ func (t *Tracker) Interval(at energy.Instant, joules [][energy.NumDomains]float6
 		if t.power == nil {
 			j = joules[k]
 		}
-		if err := t.IntervalOf(k, at, j); err != nil {
+		if _, err := t.IntervalOf(k, at, j); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// IntervalOf is Interval for one place.
-func (t *Tracker) IntervalOf(k int, at energy.Instant, joules [energy.NumDomains]float64) error {
+// IntervalOf is Interval for one place. It reports false where the interval
+// before ended later than that: the joules are the caller's to give again.
+func (t *Tracker) IntervalOf(k int, at energy.Instant, joules [energy.NumDomains]float64) (ended bool, err error) {
 	order := [7]uint64{uint64(k)}
 	cpu := anyCPU
 	if t.power != nil {
@@ -398,10 +401,11 @@ func (t *Tracker) IntervalOf(k int, at energy.Instant, joules [energy.NumDomains
 		}
 		order[6] = uint64(at)
 	}
-	if err := t.runOn(t.objects.EndInterval, cpu, &order); err != nil {
-		return fmt.Errorf("end an interval on package %d: %w", t.o.Places[k].Socket, err)
+	done, err := t.runOn(t.objects.EndInterval, cpu, &order)
+	if err != nil {
+		return false, fmt.Errorf("end an interval on package %d: %w", t.o.Places[k].Socket, err)
 	}
-	return nil
+	return done == 1, nil
 }
 
 // drain takes ended processes out of the ring before it is full.

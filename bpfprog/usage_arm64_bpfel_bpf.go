@@ -22,15 +22,22 @@ type usageAccount struct {
 }
 
 type usageCpu struct {
-	_            structs.HostLayout
-	Seq          uint64
-	Since        uint64
-	Coord        [4]uint64
-	BusyNs       uint64
-	Rate         uint64
-	LastSince    uint64
+	_      structs.HostLayout
+	Seq    uint64
+	Since  uint64
+	Coord  [4]uint64
+	BusyNs uint64
+	Rate   uint64
+	Slices uint64
+	Last   [8]struct {
+		_      structs.HostLayout
+		Since  uint64
+		Weight uint64
+		Party  uint32
+		Pad    uint32
+	}
 	Party        uint32
-	LastParty    uint32
+	Pad4         uint32
 	Cycles       uint64
 	Instructions uint64
 	SiblingNs    uint64
@@ -115,6 +122,7 @@ type usagePlace struct {
 	Ns     uint64
 	Energy [4]uint64
 	Missed uint64
+	Busy   uint64
 	Period uint64
 	Owed   int64
 }

@@ -28,6 +28,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define RING 2048
 #define BINS 8
 #define MEMORY (1ull << 20) /* ns over which a CPU's weight per ns is averaged */
+#define SLICES 8 /* that a look back in time knows, a power of two */
 #define STATES 12 /* idle states with a line of their own; deeper ones share the last */
 
 enum party { TARGET, OTHERS, KERNEL, TOOL, PARTIES, NOBODY = PARTIES };
@@ -79,15 +80,22 @@ struct boundary {
 	u64 energy[DOMAINS];
 };
 
+/* A slice that has ended. */
+struct slice {
+	u64 since, weight;
+	u32 party, pad;
+};
+
 struct cpu {
 	u64 seq;	/* odd while the CPU itself writes; of what the closer reads */
 	u64 since;	/* the present slice began */
 	u64 coord[PARTIES];
 	u64 busy_ns;	/* slices that have ended */
 	u64 rate;	/* weight per ns of late, with 16 bits of fraction */
-	u64 last_since;	/* the slice before began */
+	u64 slices;	/* that have ended */
+	struct slice last[SLICES]; /* the last ones, in turn */
 	u32 party;	/* who runs: NOBODY when idle */
-	u32 last_party;	/* and who did before */
+	u32 pad4;
 
 	/* its own */
 	u64 cycles, instructions; /* readings at since */
@@ -125,6 +133,7 @@ struct place {
 	struct bin bins[BINS];
 	u64 ns, energy[DOMAINS];	/* of all intervals */
 	u64 missed;			/* readings that failed */
+	u64 busy;			/* its counters are being read, or its interval ended */
 	u64 period;			/* between two refreshes of the counters, ns; 0 while it is not known */
 	s64 owed;			/* time that went by and is in no interval yet, ns */
 };
@@ -523,8 +532,11 @@ static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_
 		c->party_ns[KERNEL] += irq;
 	}
 	c->irq_total += irq;
-	c->last_since = c->since;
-	c->last_party = party;
+	slot = c->slices & (SLICES - 1);
+	c->last[slot].since = c->since;
+	c->last[slot].weight = w;
+	c->last[slot].party = party;
+	c->slices++;
 	c->since = now;
 	c->party = next_party;
 	__sync_fetch_and_add(&c->seq, 1);
@@ -557,13 +569,40 @@ static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_
 /* ---- closing an interval ---- */
 
 /*
- * The coordinates of a CPU up to a moment not long ago, in x, and its busy time. Of a slice that has ended since, it
+ * Take off x and busy what CPU c ran between a moment and the end of its n-th slice. The oldest slice that it remembers
+ * may be overwritten meanwhile, and is left out.
+ */
+static u64 take_back(struct cpu *c, u64 n, u64 at, u64 until, u64 x[PARTIES], u64 busy)
+{
+#pragma unroll
+	for (u64 i = 1; i < SLICES; i++) {
+		struct slice *s = &c->last[(n - i) & (SLICES - 1)];
+		u64 since = s->since, w = s->weight, slot = s->party, dt = until - since;
+
+		if (until <= at || !since || since >= until)
+			break;
+		if (slot < PARTIES) {
+			if (since < at) {
+				w = dt < (1ull << 30) ? w * (until - at) / dt : 0;
+				dt = until - at;
+			}
+			keep(slot);
+			slot &= PARTIES - 1;
+			x[slot] -= w < x[slot] ? w : x[slot];
+			busy -= dt < busy ? dt : busy;
+		}
+		until = since;
+	}
+	return busy;
+}
+
+/*
+ * The coordinates of a CPU up to a moment not long ago, in x, and its busy time. Of slices that have ended since, it
  * takes off what came after.
  */
 static u64 look(struct cpu *c, u64 at, u64 x[PARTIES])
 {
-	u64 seq, busy = 0, since, rate, last_since;
-	u32 party, last_party;
+	u64 seq, busy = 0, since = 0, rate = 0, slot = NOBODY, slices = 0;
 
 	for (int try = 0; try < 3; try++) {
 		seq = __sync_fetch_and_add(&c->seq, 0);
@@ -571,28 +610,18 @@ static u64 look(struct cpu *c, u64 at, u64 x[PARTIES])
 			x[p] = c->coord[p];
 		busy = c->busy_ns;
 		since = c->since;
-		party = c->party;
-		last_since = c->last_since;
-		last_party = c->last_party;
+		slot = c->party;
 		rate = c->rate;
-		if (!(seq & 1) && __sync_fetch_and_add(&c->seq, 0) == seq) {
-			if (since && at > since && party < PARTIES) {
-				u64 slot = party & (PARTIES - 1);
-
-				keep(slot);
-				x[slot & (PARTIES - 1)] += (at - since) * rate >> 16;
-				busy += at - since;
-			} else if (at < since && last_since && last_party < PARTIES) {
-				u64 slot = last_party & (PARTIES - 1), after = since - (at > last_since ? at : last_since);
-				u64 w = after * rate >> 16;
-
-				keep(slot);
-				slot &= PARTIES - 1;
-				x[slot] -= w < x[slot] ? w : x[slot];
-				busy -= after < busy ? after : busy;
-			}
+		slices = c->slices;
+		if (!(seq & 1) && __sync_fetch_and_add(&c->seq, 0) == seq)
 			break;
-		}
+	}
+	if (since && at > since && slot < PARTIES) {
+		keep(slot);
+		x[slot & (PARTIES - 1)] += (at - since) * rate >> 16;
+		busy += at - since;
+	} else if (at < since) {
+		busy = take_back(c, slices, at, since, x, busy);
 	}
 	return busy;
 }
@@ -780,13 +809,10 @@ static inline __attribute__((always_inline)) void look_at(void *map, u32 p, int 
 	}
 }
 
-static void read_and_close(u32 p, u64 late, bool force)
+static void read_and_close(u32 p, struct place *pl, u64 late, bool force)
 {
-	struct place *pl = bpf_map_lookup_elem(&places, &p);
 	u64 counters[DOMAINS] = {};
 
-	if (!pl)
-		return;
 	look_at(&power_package, p, 0, pl, counters);
 	/* The others move with it. */
 	if (counters[0] == pl->counters[0] && !force && pl->ready)
@@ -811,15 +837,24 @@ int tick(void *ctx)
 {
 	u32 cpu = bpf_get_smp_processor_id();
 	struct cpu_facts *f = bpf_map_lookup_elem(&facts, &cpu);
+	struct cpu *c = cpu_at(cpu);
+	struct place *pl;
+	u32 p;
 
-	if (f && running)
-		read_and_close(f->place, look_ns / 2, 0);
+	if (!f || !c || !running)
+		return 0;
+	p = f->place;
+	pl = bpf_map_lookup_elem(&places, &p);
+	/* It may interrupt settle_cpu() or end_interval(). */
+	if (!pl || c->seq & 1 || pl->busy)
+		return 0;
+	read_and_close(p, pl, look_ns / 2, 0);
 	return 0;
 }
 
 /*
  * By order of user space: end the interval. Either the counters are read here, on the CPU that can, or their moves since
- * the last time are given, with the time as of which they are.
+ * the last time are given, with the time as of which they are. 1 when the interval has ended.
  */
 SEC("raw_tp")
 int end_interval(u64 *ctx)
@@ -827,22 +862,28 @@ int end_interval(u64 *ctx)
 	u32 p = ctx[0];
 	u64 counters[DOMAINS], at;
 	struct place *pl = bpf_map_lookup_elem(&places, &p);
+	int done = 1;
 
 	if (!pl)
 		return 0;
+	pl->busy = 1;
+	barrier();
 	if (ctx[1]) {
-		read_and_close(p, 0, 1);
-		return 0;
+		read_and_close(p, pl, 0, 1);
+		goto out;
 	}
+	at = bpf_ktime_get_ns();
+	if (ctx[6] && ctx[6] < at)
+		at = ctx[6];
 	counters[0] = pl->counters[0] + ctx[2];
 	counters[1] = pl->counters[1] + ctx[3];
 	counters[2] = pl->counters[2] + ctx[4];
 	counters[3] = pl->counters[3] + ctx[5];
-	at = bpf_ktime_get_ns();
-	if (ctx[6] && ctx[6] < at)
-		at = ctx[6];
-	close_place(p, at, counters, 1);
-	return 0;
+	done = close_place(p, at, counters, 1);
+out:
+	barrier();
+	pl->busy = 0;
+	return done;
 }
 
 /* ---- tasks ---- */

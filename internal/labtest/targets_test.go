@@ -2,6 +2,7 @@ package labtest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,41 +11,110 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/testutil/lab"
 )
 
-// trueWithin returns what the processes that belong spent within a report's
-// window. They draw the same power as long as they live.
-func trueWithin(t *testing.T, r *report.Run, belongs func(*lab.Truth, *lab.Process) bool) float64 {
+// history is what every process has spent, looked up all the while.
+type history struct {
+	mu   sync.Mutex
+	seen []seen
+}
+
+type seen struct {
+	at    time.Duration
+	spent map[lab.Identity]lab.Nanojoules
+}
+
+// follow looks the truth up until the test is over.
+func follow(t *testing.T) *history {
+	t.Helper()
+	h := &history{}
+	stop := make(chan bool)
+	var over sync.WaitGroup
+	over.Go(func() {
+		every := time.NewTicker(10 * time.Millisecond)
+		defer every.Stop()
+		for {
+			if err := h.look(); err != nil {
+				t.Error(err)
+				return
+			}
+			select {
+			case <-stop:
+				return
+			case <-every.C:
+			}
+		}
+	})
+	t.Cleanup(func() { close(stop); over.Wait() })
+	return h
+}
+
+func (h *history) look() error {
+	now, spent, err := lab.ReadLive()
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.seen = append(h.seen, seen{now, spent})
+	return nil
+}
+
+// spent returns what a process had spent by a time, between two looks in
+// proportion; NaN where the looks do not reach.
+func (h *history) spent(p *lab.Process, by time.Duration) float64 {
+	if by <= p.Forked {
+		return 0
+	}
+	if p.Exited > 0 && by >= p.Exited {
+		return p.Dynamic.Joules()
+	}
+	n, _ := slices.BinarySearchFunc(h.seen, by, func(s seen, by time.Duration) int { return cmp.Compare(s.at, by) })
+	if n == 0 || n == len(h.seen) {
+		return math.NaN()
+	}
+	id := lab.Identity{PID: p.PID, Forked: p.Forked}
+	from, to := max(p.Forked, h.seen[n-1].at), h.seen[n].at
+	before, after := h.seen[n-1].spent[id].Joules(), h.seen[n].spent[id].Joules()
+	if p.Exited > 0 && p.Exited < to {
+		to, after = p.Exited, p.Dynamic.Joules()
+	}
+	return before + (after-before)*float64(by-from)/float64(to-from)
+}
+
+// within returns what the processes that belong spent between two times.
+func (h *history) within(t *testing.T, start, end time.Duration, belongs func(*lab.Truth, *lab.Process) bool) float64 {
 	t.Helper()
 	truth, err := lab.ReadTruth()
-	if err != nil {
+	if err := errors.Join(err, h.look()); err != nil {
 		t.Fatal(err)
 	}
-	start, end := time.Duration(r.Window.StartNS), time.Duration(r.Window.EndNS)
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	sum := 0.0
 	for i := range truth.Processes {
-		p := &truth.Processes[i]
-		if !belongs(truth, p) {
-			continue
-		}
-		until := truth.Now
-		if !p.Live {
-			until = p.Exited
-		}
-		if in := min(until, end) - max(p.Forked, start); in > 0 {
-			sum += p.Dynamic.Joules() * float64(in) / float64(until-p.Forked)
+		if p := &truth.Processes[i]; belongs(truth, p) {
+			sum += h.spent(p, end) - h.spent(p, start)
 		}
 	}
 	return sum
+}
+
+// window returns when a report's window opened and closed.
+func window(r *report.Run) (start, end time.Duration) {
+	return time.Duration(r.Window.StartNS), time.Duration(r.Window.EndNS)
 }
 
 // treeOf tells whether a process belongs to the tree of one with this PID.
@@ -84,8 +154,10 @@ func TestGuestSplitProcess(t *testing.T) {
 	reload(t, "wake_mw=0", "jitter_us=100")
 	bySource(t, func(t *testing.T, source string) {
 		all := beside(t, []rival{{"450ms*40", 0, ""}, {"20s", 1, ""}, {"20s", runtime.NumCPU() - 1, ""}})
+		h := follow(t)
 		r := probe(t, "--source", source, idlePower, "--top", "0", "--pid", fmt.Sprint(all[0].Process.Pid), "--duration", "2s")
-		near(t, "process, "+source, r, trueWithin(t, r, treeOf(all[0].Process.Pid)), 0.03)
+		start, end := window(r)
+		near(t, "process, "+source, r, h.within(t, start, end, treeOf(all[0].Process.Pid)), 0.03)
 		rows, ended := 0, 0
 		for _, p := range r.Attribution.Processes {
 			if p.Party == "target" {
@@ -119,17 +191,17 @@ func TestGuestSplitGroup(t *testing.T) {
 		all := beside(t, []rival{{"450ms*40", 0, ""}, {"20s", 1, ""}, {"20s", runtime.NumCPU() - 1, ""}})
 		join(all[0])
 		time.Sleep(500 * time.Millisecond) // a child of the group's is at work
-		start := time.Now()
+		h := follow(t)
+		moved := make(chan energy.Instant, 1)
 		go func() {
 			time.Sleep(1500 * time.Millisecond)
+			before := energy.Now()
 			join(all[2])
+			moved <- before.Add(energy.Now().Sub(before) / 2)
 		}()
 		r := probe(t, "--source", source, idlePower, "--top", "0", "--cgroup", "/labtest", "--duration", "3s")
-		moved := start.Add(1500 * time.Millisecond).Sub(bootTime(t))
-		truth := trueWithin(t, r, treeOf(all[0].Process.Pid))
-		r2 := *r
-		r2.Window.StartNS = max(r.Window.StartNS, moved.Nanoseconds())
-		truth += trueWithin(t, &r2, treeOf(all[2].Process.Pid))
+		start, end := window(r)
+		truth := h.within(t, start, end, treeOf(all[0].Process.Pid)) + h.within(t, max(start, time.Duration(<-moved)), end, treeOf(all[2].Process.Pid))
 		near(t, "group, "+source, r, truth, 0.03)
 		for _, cmd := range all {
 			_ = cmd.Process.Kill()
@@ -137,16 +209,6 @@ func TestGuestSplitGroup(t *testing.T) {
 		}
 		time.Sleep(500 * time.Millisecond) // its child too
 	})
-}
-
-// bootTime is the zero of CLOCK_MONOTONIC.
-func bootTime(t *testing.T) time.Time {
-	t.Helper()
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		t.Fatal(err)
-	}
-	return time.Now().Add(-time.Duration(ts.Nano()))
 }
 
 // Every program: the target has all but the kernel and energyprobe, and a
@@ -161,14 +223,21 @@ func TestGuestSplitAll(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(20 * time.Millisecond) // until it stands
+		h := follow(t)
 		r := probe(t, "--source", source, idlePower, "--top", "0", "--all", "--duration", "2s")
+		tool := 0
 		for _, p := range r.Attribution.Processes {
+			if p.Party == "tool" {
+				tool = p.PID
+			}
 			if p.PID == stopped.Pid {
 				t.Errorf("the stopped process has %v J and %v s", *p.EnergyJ, p.CPUS)
 			}
 		}
-		near(t, "all, "+source, r, trueWithin(t, r, func(_ *lab.Truth, p *lab.Process) bool {
-			return p.PID == all[0].Process.Pid || p.PID == all[1].Process.Pid
+		start, end := window(r)
+		// All but the kernel and energyprobe.
+		near(t, "all, "+source, r, h.within(t, start, end, func(_ *lab.Truth, p *lab.Process) bool {
+			return !p.KThread && p.PID > 0 && p.PID != tool
 		}), 0.02)
 	})
 }

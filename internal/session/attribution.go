@@ -40,7 +40,7 @@ type attribution struct {
 	last     energy.Usage // at the last sample
 	moved    [][energy.NumDomains]float64
 	at       []uint64         // the meter's counts at the last interval, by zone
-	readAt   []energy.Instant // of each place's package, at the last reading
+	readAt   []energy.Bracket // of each place's package, at the last reading
 	failed   error
 	split    []float64      // of a sample
 	counts   bpfprog.Counts // when the window opened
@@ -92,47 +92,73 @@ func (a *attribution) needsReadings() bool {
 	return a != nil && a.tracker != nil && !a.inKernel()
 }
 
-// interval ends an interval with the track's last reading.
-func (a *attribution) interval(t *energy.Track) {
+// blur is how uncertain the time of a reading may be, for an interval to end
+// with it. On a busy CPU this program may lose its turn while it reads, and
+// then nobody knows what ran before the reading and what after.
+const blur = time.Millisecond
+
+// interval ends an interval with the track's last reading; places whose
+// reading's time is too uncertain are left to the next one, unless it must end
+// now.
+func (a *attribution) interval(t *energy.Track, must bool) {
 	if a == nil || a.tracker == nil {
 		return
 	}
-	zones := t.Source.Zones()
-	for k := range a.moved {
-		for d := range a.moved[k] {
-			a.moved[k][d] = math.NaN()
-		}
-	}
-	for i, z := range zones {
-		k := a.placeOf(z)
-		if k < 0 || z.Core >= 0 {
-			continue
-		}
-		counts := t.Meter.Counts(i)
-		if t.Reading.Errs[i] == nil {
-			a.moved[k][z.Domain] = float64(counts-a.at[i]) * z.Tick
-			if z.Domain == energy.Package {
-				at := t.Reading.At[i]
-				a.readAt[k] = at.Before + (at.After-at.Before)/2
-			}
-		}
-		a.at[i] = counts
-	}
 	a.readings++
+	a.moves(t)
+	if a.kernel == nil {
+		if err := a.tracker.Interval(t.Reading.At[0].Before, a.moved); err != nil {
+			a.failed = err
+		}
+		for k := range a.places {
+			a.take(t, k)
+		}
+		return
+	}
 	// What a counter shows is as old as half its refresh, on average.
 	lag := time.Millisecond / 2
 	if f := t.Refresh(); f.N > 0 {
 		lag = f.Mean / 2
 	}
-	if a.kernel == nil {
-		if err := a.tracker.Interval(t.Reading.At[0].Before, a.moved); err != nil {
+	for k := range a.places {
+		at := a.readAt[k]
+		if at.After.Sub(at.Before) > blur && !must {
+			continue
+		}
+		ended, err := a.kernel.IntervalOf(k, at.Before.Add(at.After.Sub(at.Before)/2-lag), a.moved[k])
+		if err != nil {
 			a.failed = err
 		}
-		return
+		if ended {
+			a.take(t, k)
+		}
 	}
-	for k := range a.places {
-		if err := a.kernel.IntervalOf(k, a.readAt[k].Add(-lag), a.moved[k]); err != nil {
-			a.failed = err
+}
+
+// moves notes what the track's counters moved by since the last interval.
+func (a *attribution) moves(t *energy.Track) {
+	for k := range a.moved {
+		for d := range a.moved[k] {
+			a.moved[k][d] = math.NaN()
+		}
+	}
+	for i, z := range a.zones {
+		k := a.placeOf(z)
+		if k < 0 || z.Core >= 0 || t.Reading.Errs[i] != nil {
+			continue
+		}
+		a.moved[k][z.Domain] = float64(t.Meter.Counts(i)-a.at[i]) * z.Tick
+		if z.Domain == energy.Package {
+			a.readAt[k] = t.Reading.At[i]
+		}
+	}
+}
+
+// take notes that what a place's counters moved by has been given away.
+func (a *attribution) take(t *energy.Track, place int) {
+	for i, z := range a.zones {
+		if a.placeOf(z) == place {
+			a.at[i] = t.Meter.Counts(i)
 		}
 	}
 }
@@ -154,7 +180,7 @@ func (a *attribution) look(t *energy.Track, threads bool) {
 	if a.kernel != nil {
 		a.kernel.Forget()
 	} else if t.Read() == nil {
-		a.interval(t)
+		a.interval(t, true)
 	}
 	if u, err := a.tracker.Usage(threads); err == nil {
 		a.from = u
@@ -167,7 +193,7 @@ func (a *attribution) open(t *energy.Track) {
 		return
 	}
 	if a.kernel != nil {
-		a.interval(t)
+		a.interval(t, true)
 		if u, err := a.totals(); err == nil {
 			a.from.Packages, a.from.At = u.Packages, u.At
 		}
@@ -189,7 +215,7 @@ func (a *attribution) shut(t *energy.Track, watched bool) {
 			return
 		}
 	}
-	a.interval(t)
+	a.interval(t, true)
 	u, err := a.totals()
 	if err != nil {
 		a.failed = err
@@ -241,7 +267,7 @@ func (a *attribution) sample(t *energy.Track, joules []float64, seconds float64)
 		a.split[i] = math.NaN()
 	}
 	if a.needsReadings() {
-		a.interval(t)
+		a.interval(t, true)
 	}
 	now, err := a.totals()
 	if err != nil {

@@ -167,7 +167,7 @@ func (m *sampler) read(now energy.Instant) bool {
 	if now >= m.nextSample {
 		m.nextSample = m.sample(m.nextSample, now)
 	} else if m.attr.needsReadings() {
-		m.attr.interval(m.tracks[0])
+		m.attr.interval(m.tracks[0], false)
 	}
 	return true
 }

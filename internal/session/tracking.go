@@ -247,7 +247,7 @@ func (s *session) startTracking() {
 	for i := range zones {
 		a.at[i] = s.tracks[0].Meter.Counts(i)
 	}
-	a.moved, a.readAt = make([][energy.NumDomains]float64, len(a.places)), make([]energy.Instant, len(a.places))
+	a.moved, a.readAt = make([][energy.NumDomains]float64, len(a.places)), make([]energy.Bracket, len(a.places))
 	s.watchBaseline()
 }
 

@@ -18,8 +18,11 @@ import (
 	"time"
 )
 
-// Path of the simulation's account in the guest.
-const truthPath = "/proc/raplsim"
+// Paths of the simulation's accounts in the guest.
+const (
+	truthPath = "/proc/raplsim"
+	livePath  = "/proc/raplsim_live"
+)
 
 // Nanojoules is an energy in nJ, rounded down.
 type Nanojoules uint64
@@ -214,6 +217,36 @@ func (t *Truth) Check() error {
 // near tells whether two energies differ by no more than the given rounding, in nJ.
 func near(a, b Nanojoules, rounding uint64) bool {
 	return max(a, b)-min(a, b) <= Nanojoules(rounding)
+}
+
+// Identity tells a process from others that had its PID.
+type Identity struct {
+	PID    int
+	Forked time.Duration
+}
+
+// ReadLive returns what every living program has spent up to now, as in
+// Process.Dynamic; only in the guest. It is cheap beside ReadTruth.
+func ReadLive() (now time.Duration, spent map[Identity]Nanojoules, err error) {
+	b, err := os.ReadFile(livePath)
+	if err != nil {
+		return 0, nil, fmt.Errorf("read truth: %w", err)
+	}
+	head, rest, _ := strings.Cut(string(b), "\n")
+	ns, err := strconv.ParseInt(head, 10, 64)
+	if err != nil {
+		return 0, nil, fmt.Errorf("parse %s: %w", livePath, err)
+	}
+	spent = map[Identity]Nanojoules{}
+	for l := range strings.Lines(rest) {
+		var who Identity
+		var e Nanojoules
+		if _, err := fmt.Sscan(l, &who.PID, (*int64)(&who.Forked), (*uint64)(&e)); err != nil {
+			return 0, nil, fmt.Errorf("parse %s: %q: %w", livePath, l, err)
+		}
+		spent[who] = e
+	}
+	return time.Duration(ns), spent, nil
 }
 
 // ReadTruth reads the simulation's account; only in the guest.

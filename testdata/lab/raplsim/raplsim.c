@@ -1384,6 +1384,26 @@ static loff_t seek_truth(struct file *file, loff_t offset, int whence)
 	return file->private_data ? seq_lseek(file, offset, whence) : 0;
 }
 
+/* ---- /proc/raplsim_live: what every living program has spent, cheap enough to be looked up all the while ---- */
+
+static int show_live(struct seq_file *m, void *unused)
+{
+	struct view *v = new_view();
+	u32 i;
+
+	if (!v)
+		return -ENOMEM;
+	seq_printf(m, "%llu\n", v->mono);
+	for (i = 0; i < v->n_live; i++) {
+		const struct record *r = live_at(v, i);
+
+		if (!r->kthread && r->pid > 0)
+			seq_printf(m, "%d %llu %llu\n", r->pid, r->fork_ns, nanojoules(r->e));
+	}
+	free_view(v);
+	return 0;
+}
+
 /*
  * ---- /proc/raplsim_trace: a line per moment, oldest first ----
  *
@@ -2004,7 +2024,7 @@ static void set_cpuid_rapl(bool on)
 }
 
 static int n_hooks, n_probes;
-static bool has_pmu, has_proc, has_trace;
+static bool has_pmu, has_proc, has_live, has_trace;
 
 static void undo(void)
 {
@@ -2014,6 +2034,8 @@ static void undo(void)
 		perf_pmu_unregister(&core_pmu);
 	if (has_proc)
 		remove_proc_entry("raplsim", NULL);
+	if (has_live)
+		remove_proc_entry("raplsim_live", NULL);
 	if (has_trace)
 		remove_proc_entry("raplsim_trace", NULL);
 	while (n_probes)
@@ -2099,7 +2121,8 @@ static int __init raplsim_init(void)
 	}
 	has_proc = proc_create("raplsim", 0644, NULL, &proc_truth);
 	has_trace = proc_create("raplsim_trace", 0600, NULL, &proc_trace);
-	if (!has_proc || !has_trace) {
+	has_live = proc_create_single("raplsim_live", 0444, NULL, show_live);
+	if (!has_proc || !has_live || !has_trace) {
 		err = -ENOMEM;
 		goto fail;
 	}
