@@ -175,7 +175,12 @@ func (t *Tracker) load() error {
 			return fmt.Errorf("set %s: %w", name, err)
 		}
 	}
-	return spec.LoadAndAssign(&t.objects, nil)
+	all, err := loadAll(spec)
+	if err != nil {
+		return err
+	}
+	defer all.Close() // what has not become the tracker's
+	return all.Assign(&t.objects)
 }
 
 // prepare fills the maps that describe the machine.

@@ -568,11 +568,15 @@ static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_
 
 /* ---- closing an interval ---- */
 
+struct coordinates {
+	u64 of[PARTIES];
+};
+
 /*
  * Take off x and busy what CPU c ran between a moment and the end of its n-th slice. The oldest slice that it remembers
  * may be overwritten meanwhile, and is left out.
  */
-static u64 take_back(struct cpu *c, u64 n, u64 at, u64 until, u64 x[PARTIES], u64 busy)
+static u64 take_back(struct cpu *c, u64 n, u64 at, u64 until, struct coordinates *x, u64 busy)
 {
 #pragma unroll
 	for (u64 i = 1; i < SLICES; i++) {
@@ -588,7 +592,7 @@ static u64 take_back(struct cpu *c, u64 n, u64 at, u64 until, u64 x[PARTIES], u6
 			}
 			keep(slot);
 			slot &= PARTIES - 1;
-			x[slot] -= w < x[slot] ? w : x[slot];
+			x->of[slot] -= w < x->of[slot] ? w : x->of[slot];
 			busy -= dt < busy ? dt : busy;
 		}
 		until = since;
@@ -598,16 +602,18 @@ static u64 take_back(struct cpu *c, u64 n, u64 at, u64 until, u64 x[PARTIES], u6
 
 /*
  * The coordinates of a CPU up to a moment not long ago, in x, and its busy time. Of slices that have ended since, it
- * takes off what came after.
+ * takes off what came after. A function of its own for the verifier, which need not follow it again for every CPU.
  */
-static u64 look(struct cpu *c, u64 at, u64 x[PARTIES])
+__attribute__((noinline)) u64 look(struct cpu *c, u64 at, struct coordinates *x)
 {
 	u64 seq, busy = 0, since = 0, rate = 0, slot = NOBODY, slices = 0;
 
+	if (!c || !x)
+		return 0;
 	for (int try = 0; try < 3; try++) {
 		seq = __sync_fetch_and_add(&c->seq, 0);
 		for (int p = 0; p < PARTIES; p++)
-			x[p] = c->coord[p];
+			x->of[p] = c->coord[p];
 		busy = c->busy_ns;
 		since = c->since;
 		slot = c->party;
@@ -618,7 +624,7 @@ static u64 look(struct cpu *c, u64 at, u64 x[PARTIES])
 	}
 	if (since && at > since && slot < PARTIES) {
 		keep(slot);
-		x[slot & (PARTIES - 1)] += (at - since) * rate >> 16;
+		x->of[slot & (PARTIES - 1)] += (at - since) * rate >> 16;
 		busy += at - since;
 	} else if (at < since) {
 		busy = take_back(c, slices, at, since, x, busy);
@@ -638,7 +644,8 @@ static u32 bin_of(u64 busy, u64 capacity)
 /* First pass: what ran since the last boundary. */
 static u64 gather(u32 p, struct place *pl, u64 now, u64 *busy)
 {
-	u64 weight = 0, x[PARTIES] = {};
+	struct coordinates x = {};
+	u64 weight = 0;
 
 	for (u64 n = 0; n < n_cpus && n < MAX_CPUS; n++) {
 		u32 i = n; /* a loop's own variable has to stay in a register, for the verifier to see where it ends */
@@ -651,16 +658,16 @@ static u64 gather(u32 p, struct place *pl, u64 now, u64 *busy)
 		c = cpu_at(i);
 		if (!c)
 			continue;
-		b = look(c, now, x);
+		b = look(c, now, &x);
 		if (b > c->seen_busy) {
 			*busy += b - c->seen_busy;
 			c->seen_busy = b;
 		}
 		for (int q = 0; q < PARTIES; q++) {
 			c->dx[q] = 0;
-			if (x[q] > c->seen[q]) {
-				c->dx[q] = x[q] - c->seen[q];
-				c->seen[q] = x[q];
+			if (x.of[q] > c->seen[q]) {
+				c->dx[q] = x.of[q] - c->seen[q];
+				c->seen[q] = x.of[q];
 				weight += c->dx[q];
 			}
 		}
