@@ -34,6 +34,8 @@ func TestSchemas(t *testing.T) {
 	}{
 		{"run.v1.json", report.RunSchema, reflect.TypeFor[report.Run]()},
 		{"doctor.v1.json", report.DoctorSchema, reflect.TypeFor[report.Doctor]()},
+		{"trials.v1.json", report.TrialsSchema, reflect.TypeFor[report.Trials]()},
+		{"comparison.v1.json", report.ComparisonSchema, reflect.TypeFor[report.Comparison]()},
 	} {
 		g := newGenerator(t, c.id)
 		got := g.document(c.typ)
@@ -128,6 +130,10 @@ var enums = map[string][]string{
 	"Attribution.idle_policy": {"none", "proportional", "reserved"},
 	"Intervals.closed_in":     {"kernel", "user"},
 	"Process.party":           {energy.Target.String(), energy.Others.String(), energy.Kernel.String(), energy.Tool.String()},
+	"Comparison.measure":      {report.MeasureEnergy, report.MeasureNet, report.MeasureTarget},
+	"Pair.outcome":            {report.Less, report.More, report.NoneSeen, report.OutcomeUnknown},
+	"Change.test":             {"mann-whitney", "wilcoxon-signed-rank", ""},
+	"Change.effect_word":      {"negligible", "small", "medium", "large", "unknown"},
 	"Check.state":             {string(report.Working), string(report.Absent), string(report.Forbidden), string(report.Broken), string(report.Note)},
 }
 
