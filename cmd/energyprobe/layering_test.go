@@ -15,8 +15,8 @@ var layers = [][]string{
 	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute"},
 	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage"},
 	{"internal/source", "internal/report"},
-	{"internal/session"},
-	{"bench", "calibrate", "internal/doctor", "internal/output", "internal/metrics"},
+	{"internal/session", "internal/compare", "internal/result"},
+	{"bench", "calibrate", "internal/trial", "internal/doctor", "internal/output", "internal/metrics"},
 	{"cmd/energyprobe"},
 }
 
@@ -28,6 +28,7 @@ var narrow = map[string][]string{
 	// Arithmetic: no files.
 	"internal/attribute": {"internal/energy"},
 	"internal/stats":     {},
+	"internal/compare":   {"internal/report", "internal/stats"},
 }
 
 // generators make files of the tree and are no part of the program.

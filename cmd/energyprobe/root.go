@@ -12,11 +12,13 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/session"
 	"github.com/energyprobe/energyprobe/internal/source"
+	"github.com/energyprobe/energyprobe/internal/trial"
 )
 
 // Exit statuses, beside the command's own.
@@ -77,11 +79,16 @@ func tune() {
 func statusOf(err error) int {
 	var notFound *session.NotFoundError
 	var notExecutable *session.NotExecutableError
+	var failed *trial.FailedError
 	switch {
 	case errors.As(err, &notFound):
 		return exitNotFound
 	case errors.As(err, &notExecutable):
 		return exitNotExecutable
+	case errors.As(err, &failed):
+		return failed.Code
+	case errors.Is(err, trial.ErrInterrupted):
+		return exitSignal + int(unix.SIGINT)
 	}
 	return exitFailed
 }
@@ -95,6 +102,7 @@ joules, from the processor's own counters where there are any, and from a model
 with an honest range where there are none.
 
   energyprobe run -- python3 app.py     what did this command cost
+  energyprobe compare -- 'a' 'b'        which of two commands uses less, and how sure that is
   energyprobe doctor                    what can be measured here, and how to get the rest`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -127,7 +135,8 @@ with an honest range where there are none.
 		&cobra.Group{ID: "measure", Title: "Measure:"},
 		&cobra.Group{ID: "host", Title: "Know the host:"},
 	)
-	root.AddCommand(a.runCommand(), a.doctorCommand())
+	cobra.EnableCommandSorting = false // run comes first
+	root.AddCommand(a.runCommand(), a.compareCommand(), a.gateCommand(), a.doctorCommand())
 	return root
 }
 

@@ -26,6 +26,8 @@ type Command struct {
 	Env        []string // of the command; nil means this process's own
 	Credential *syscall.Credential
 	User       string // whose credential that is, for the report
+	// Stdin, Stdout and Stderr are the command's; nil means this process's own.
+	Stdin, Stdout, Stderr *os.File
 	// PassInterrupt says whether SIGINT and SIGQUIT have to be passed on. A
 	// terminal sends them to the command by itself.
 	PassInterrupt func() bool
@@ -106,6 +108,13 @@ func executableFile(file string) (string, error) {
 	return file, nil
 }
 
+func orOwn(f, own *os.File) *os.File {
+	if f == nil {
+		return own
+	}
+	return f
+}
+
 // commandTarget is a command behind the gate, then running.
 type commandTarget struct {
 	*Command
@@ -131,7 +140,7 @@ func newCommandTarget(s *session) (target, error) {
 	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 	proc, err := gate.Start(gate.Command{
 		Path: file, Argv: c.Argv, Env: env, Credential: c.Credential,
-		Stdin: os.Stdin.Fd(), Stdout: os.Stdout.Fd(), Stderr: os.Stderr.Fd(),
+		Stdin: orOwn(c.Stdin, os.Stdin).Fd(), Stdout: orOwn(c.Stdout, os.Stdout).Fd(), Stderr: orOwn(c.Stderr, os.Stderr).Fd(),
 	})
 	if err != nil {
 		return nil, err
