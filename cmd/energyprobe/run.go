@@ -129,6 +129,9 @@ func (f runFlags) check(args []string) error {
 // checkRepeat looks at what repeated runs can't have.
 func (f runFlags) checkRepeat(command bool) error {
 	t := f.trials
+	if t.repeat < 0 {
+		return fmt.Errorf("--repeat %d: want 1 or more", t.repeat)
+	}
 	if t.repeat == 0 {
 		if t.warmup != 0 || t.prepare != "" || t.cleanup != "" || t.ignoreFailure || t.showOutput {
 			return errors.New("--warmup, --prepare, --cleanup, --ignore-failure and --show-output go with --repeat N")

@@ -134,10 +134,13 @@ func combinations(params []string) ([]map[string]string, error) {
 // special are the characters that mean something to a shell.
 const special = "|&;<>()$`\\\"'*?[]#~=%{}!\n"
 
+// builtins are commands that only a shell has.
+var builtins = strings.Fields(". : alias break case cd command continue eval exec exit export for if readonly return set shift source times trap ulimit umask unset until wait while")
+
 // argv is how a command is executed.
 func (f *trialFlags) argv(text string) []string {
 	switch {
-	case f.shell == shellNone, f.shell == shellAuto && !strings.ContainsAny(text, special):
+	case f.shell == shellNone, f.shell == shellAuto && !strings.ContainsAny(text, special) && !slices.Contains(builtins, strings.Fields(text)[0]):
 		return strings.Fields(text)
 	case f.shell == shellAuto:
 		return []string{"/bin/sh", "-c", text}
