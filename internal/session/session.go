@@ -260,6 +260,7 @@ func (s *session) measure(ctx context.Context) error {
 	s.provideCycles()
 	s.metrics = append(s.target.metrics(), s.host.Stop(s.end.Sub(s.start))...)
 	s.metrics = append(s.metrics, s.attr.trackerMetrics()...)
+	s.warnAttribution()
 	return nil
 }
 

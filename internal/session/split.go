@@ -38,7 +38,7 @@ func (s *session) attributionReport(r *report.Run) report.Attribution {
 		pct := 100 * a.rule.Share
 		out.IdleSharePct = &pct
 	}
-	delta := attribute.Delta(a.from, a.to)
+	delta := a.delta()
 	out.Intervals = a.intervals(delta)
 	zones := s.splitZones(r, &out, delta)
 	a.putTotal(&out, r)
