@@ -126,6 +126,9 @@ func sought(effect float64, s stats.Comparison) float64 {
 	return s.Shift.Value
 }
 
+// manyRuns is beyond what anybody repeats.
+const manyRuns = 10_000
+
 // warnOfNoise says when the machine is too noisy for the effect asked for.
 func warnOfNoise(c *report.Comparison, judged []stats.Comparison, effect float64) {
 	if effect == 0 {
@@ -138,7 +141,7 @@ func warnOfNoise(c *report.Comparison, judged []stats.Comparison, effect float64
 			continue
 		}
 		advice := "quieten the machine"
-		if plan.Enough > 0 {
+		if plan.Enough > 0 && plan.Enough <= manyRuns {
 			advice = fmt.Sprintf("repeat %d times (--repeat %[1]d), or quieten the machine", plan.Enough)
 		}
 		c.Warnings = append(c.Warnings, report.Warning{

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,7 +118,55 @@ func split(t *testing.T, command rival, args ...string) (*report.Run, float64) {
 		t.Fatal(err)
 	}
 	checkSplit(t, r)
-	return r, trueCommand(t, r)
+	truth := trueCommand(t, r)
+	explain(t, r, truth)
+	return r, truth
+}
+
+// explain says where an error may come from.
+func explain(t *testing.T, r *report.Run, joules float64) {
+	t.Helper()
+	if math.Abs(packageJoules(r)/joules-1) < 0.02 {
+		return
+	}
+	truth, err := lab.ReadTruth()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := truth.Process(r.Command.PID)
+	var cpu, own time.Duration
+	for _, p := range truth.Tree(root) {
+		cpu += p.CPU
+	}
+	for _, p := range r.Attribution.Processes {
+		if p.Party == "target" {
+			own += time.Duration(p.CPUS * 1e9)
+		}
+	}
+	t.Logf("%.3f J of %.3f J; CPU time %v of %v, %v of it and %.3f J before the exec; window from %v, forked %v, executed %v, exited %v, window until %v",
+		packageJoules(r), joules, own, cpu, root.AtExec.CPU, root.AtExec.Dynamic.Joules(), time.Duration(r.Window.StartNS), root.Forked, root.Execed, root.Exited, time.Duration(r.Window.EndNS))
+	for _, d := range r.Attribution.PerDomain {
+		t.Logf("%s: %s", d.ID, text(d.EnergyJ, d.TargetJ, d.OthersJ, d.KernelJ, d.IdleJ, d.UnattributedJ))
+	}
+	for _, i := range r.Attribution.Idle {
+		t.Logf("idle %s: %s W, %s", i.ID, text(i.PowerW, i.UncertaintyW), i.How)
+	}
+	for _, w := range r.Warnings {
+		t.Logf("warning: %s", w.Message)
+	}
+	t.Logf("intervals %+v", *r.Attribution.Intervals)
+}
+
+func text(values ...*float64) string {
+	var out []string
+	for _, v := range values {
+		if v == nil {
+			out = append(out, "-")
+			continue
+		}
+		out = append(out, fmt.Sprintf("%.4f", *v))
+	}
+	return strings.Join(out, " ")
 }
 
 // trueCommand returns what a report's command really spent beyond an idle

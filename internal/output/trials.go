@@ -166,6 +166,9 @@ func spreadCell(pct *float64) string {
 	if pct == nil {
 		return "-"
 	}
+	if *pct < 0.005 {
+		return "0 %"
+	}
 	return percent(*pct / 100)
 }
 
@@ -193,19 +196,23 @@ func summaryNotes(s *report.TrialSeries) (notes []string) {
 		}
 	}
 	for _, r := range order {
-		notes = append(notes, strings.Join(reasons[r], ", ")+": not known: "+runReason(r, s))
+		notes = append(notes, strings.Join(reasons[r], ", ")+": "+runReason(r, s))
 	}
 	return notes
 }
 
-// runReason prefers what the runs themselves say.
+// runReason says what is not known, preferring what the runs themselves say
+// where none has a value.
 func runReason(reason string, s *report.TrialSeries) string {
+	if s.Summary[report.MeasureEnergy].N > 0 {
+		return "the interval is not known: " + reason
+	}
 	for _, r := range s.Runs {
 		if r.EnergyJ == nil && r.Reason != "" {
-			return r.Reason
+			return "not known: " + r.Reason
 		}
 	}
-	return reason
+	return "not known: " + reason
 }
 
 // outlierText names the runs that lie apart; they stay in every number.
