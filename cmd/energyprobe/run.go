@@ -77,7 +77,7 @@ found, 128+N when signal N ended it.`,
 		{"What to measure", []string{"pid", "cgroup", "all", "duration", "wait-all", "user"}},
 		{"Whose joules they are", splitFlagNames[:]},
 		{"How to measure", []string{"source", "interval", "cross-check", "per-core", "tdp", "host-root"}},
-		{"The result", []string{"format", "output", "quiet", "help"}},
+		{"The result", []string{"format", "output", "history", "quiet", "help"}},
 	})
 	return c
 }
@@ -164,7 +164,7 @@ func (a *app) measure(cmd *cobra.Command, f runFlags, args []string) error {
 		a.status = commandStatus(r.Command)
 	}
 	a.hint(r)
-	return a.write(r)
+	return a.deliver(r)
 }
 
 // catchSignals takes the signals that would end this process before its

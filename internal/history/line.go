@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/energyprobe/energyprobe/internal/report"
 )
@@ -165,6 +166,8 @@ func decodeAny(data []byte) (line, error) {
 		}
 	} else if known(d.Schema) {
 		return line{}, err
+	} else {
+		l.entry = strange(l.result)
 	}
 	l.entry.Schema, l.entry.Newer = d.Schema, !known(d.Schema)
 	if l.entry.ID == "" {
@@ -172,6 +175,21 @@ func decodeAny(data []byte) (line, error) {
 		l.entry.ID = hex.EncodeToString(sum[:16])
 	}
 	return l, nil
+}
+
+// strange describes a result of a schema that is not known, by the fields that
+// all results have in common so far.
+func strange(result []byte) report.HistoryEntry {
+	var d struct {
+		RunID     string      `json:"run_id"`
+		StartedAt time.Time   `json:"started_at"`
+		Tool      report.Tool `json:"tool"`
+		Host      struct {
+			Hostname string `json:"hostname"`
+		} `json:"host"`
+	}
+	_ = json.Unmarshal(result, &d) // what is of another type is not what it was
+	return report.HistoryEntry{ID: d.RunID, StartedAt: d.StartedAt, Hostname: d.Host.Hostname, Tool: d.Tool.Version}
 }
 
 // torn reports whether what stands behind the last line end is a line of ours

@@ -23,7 +23,7 @@ func TestDecode(t *testing.T) {
 		"braces in a string":       {line: `{"entry":{"id":"}{\"}","result_schema":"energyprobe.run/v1"},"bytes":2,"result":{}}`, id: `}{"}`, schema: "energyprobe.run/v1"},
 		"a result by itself":       {line: `{"schema":"energyprobe.run/v1","run_id":"own1"}`, id: "own1", schema: "energyprobe.run/v1"},
 		"a newer contract":         {line: `{"entry":{"id":"n1","result_schema":"energyprobe.run/v2"},"bytes":2,"result":{}}`, id: "n1", schema: "energyprobe.run/v2", newer: true},
-		"a newer result by itself": {line: `{"schema":"energyprobe.run/v9"}`, schema: "energyprobe.run/v9", newer: true},
+		"a newer result by itself": {line: `{"schema":"energyprobe.run/v9","run_id":"n9","started_at":7}`, id: "n9", schema: "energyprobe.run/v9", newer: true},
 		"a newer entry":            {line: `{"entry":{"id":"n2","result_schema":"energyprobe.run/v1","energy_j":{"v":1},"added":[1]},"bytes":2,"result":{}}`, id: "n2", schema: "energyprobe.run/v1", newer: true},
 		"a result of wrong types":  {line: `{"schema":"energyprobe.run/v1","duration_s":"long"}`, wrong: true},
 		"another document":         {line: `{"name":"x"}`, wrong: true},

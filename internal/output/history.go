@@ -34,7 +34,7 @@ const whatLeast = 16
 func historyColumns() []historyColumn {
 	return []historyColumn{
 		{title: "ID", cell: func(e *report.HistoryEntry) string { return plain(shortID(e.ID)) }},
-		{title: "When", cell: func(e *report.HistoryEntry) string { return e.StartedAt.Format("2006-01-02 15:04") }},
+		{title: "When", cell: historyTime},
 		{title: "What", cell: historySubject},
 		{title: "Host", cell: func(e *report.HistoryEntry) string { return shorten(orDash(plain(e.Hostname)), 16) },
 			common: func(e *report.HistoryEntry) string { return "on " + plain(e.Hostname) }},
@@ -44,6 +44,13 @@ func historyColumns() []historyColumn {
 		{title: "Source", cell: func(e *report.HistoryEntry) string { return orDash(plain(e.Source)) },
 			common: func(e *report.HistoryEntry) string { return "joules from " + plain(e.Source) }},
 	}
+}
+
+func historyTime(e *report.HistoryEntry) string {
+	if e.StartedAt.IsZero() {
+		return "-"
+	}
+	return e.StartedAt.Format("2006-01-02 15:04")
 }
 
 // shortID is the part of an ID that a list shows; show takes it.
@@ -76,7 +83,7 @@ func historySubject(e *report.HistoryEntry) string {
 	}
 	switch {
 	case e.Newer:
-		s = "(" + plain(e.Schema) + ", of a newer version) " + s
+		s = "(" + plain(strings.TrimPrefix(e.Schema, "energyprobe.")) + ", newer) " + s
 	case e.Schema == report.DoctorSchema:
 		s = "(doctor) " + s
 	case e.Runs > 0:
@@ -132,7 +139,7 @@ func historyPower(e *report.HistoryEntry) string {
 func historyTable(w io.Writer, h *report.History, o Options) error {
 	p := newPage(o)
 	if len(h.Entries) == 0 {
-		p.text("", "No results in "+plain(h.Path)+". A verb stores its result when it is given --history.", p.normal)
+		p.text("", "No results found in "+plain(h.Path)+". A verb keeps its result when it is given --history.", p.normal)
 		return p.writeTo(w)
 	}
 	cols, cells, notes := p.historyCells(h)
