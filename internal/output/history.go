@@ -142,8 +142,7 @@ func historyTable(w io.Writer, h *report.History, o Options) error {
 		p.text("", "No results found in "+plain(h.Path)+". A verb keeps its result when it is given --history.", p.normal)
 		return p.writeTo(w)
 	}
-	cols, cells, notes := p.historyCells(h)
-	widths := historyWidths(cols, cells)
+	cols, cells, widths, notes := p.historyCells(h)
 	widths[whatColumn] = min(widths[whatColumn], max(p.o.Width-lineWidth(widths)+widths[whatColumn], whatLeast))
 	header := make([]string, len(cols))
 	for i, c := range cols {
@@ -167,9 +166,9 @@ func historyTable(w io.Writer, h *report.History, o Options) error {
 	return p.writeTo(w)
 }
 
-// historyCells returns the columns that fit and their cells. What every row
+// historyCells returns the columns that fit, their cells and widths. What every row
 // says alike is said once, in a note, when the room is short.
-func (p *page) historyCells(h *report.History) (cols []historyColumn, cells [][]string, notes []string) {
+func (p *page) historyCells(h *report.History) (cols []historyColumn, cells [][]string, widths []int, notes []string) {
 	cols = historyColumns()
 	for i := range h.Entries {
 		row := make([]string, len(cols))
@@ -181,8 +180,9 @@ func (p *page) historyCells(h *report.History) (cols []historyColumn, cells [][]
 		}
 		cells = append(cells, row)
 	}
+	widths = historyWidths(cols, cells)
 	for _, spare := range []bool{false, true} {
-		for k := 0; k < len(cols) && !p.historyFits(cols, cells); k++ {
+		for k := 0; k < len(cols) && !p.historyFits(widths); k++ {
 			alike := cols[k].common != nil && sameCells(cells, k) && cells[0][k] != "-"
 			switch {
 			case spare && cols[k].spare:
@@ -191,19 +191,18 @@ func (p *page) historyCells(h *report.History) (cols []historyColumn, cells [][]
 			default:
 				continue
 			}
-			cols = slices.Delete(slices.Clone(cols), k, k+1)
+			cols, widths = slices.Delete(cols, k, k+1), slices.Delete(widths, k, k+1)
 			for i := range cells {
 				cells[i] = slices.Delete(cells[i], k, k+1)
 			}
 			k--
 		}
 	}
-	return cols, cells, notes
+	return cols, cells, widths, notes
 }
 
 // historyFits reports whether lines have room for a good part of the command.
-func (p *page) historyFits(cols []historyColumn, cells [][]string) bool {
-	widths := historyWidths(cols, cells)
+func (p *page) historyFits(widths []int) bool {
 	return lineWidth(widths)-widths[whatColumn]+min(widths[whatColumn], 2*whatLeast) <= p.o.Width
 }
 
