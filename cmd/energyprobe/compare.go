@@ -114,7 +114,7 @@ func (a *app) compare(cmd *cobra.Command, f *compareFlags, args []string) error 
 		return err
 	}
 	c.Warnings = append(warnings, c.Warnings...)
-	return errors.Join(a.write(c), export(f.exportJSON, output.JSON, c), export(f.exportMarkdown, output.Markdown, c))
+	return errors.Join(a.deliver(c), export(f.exportJSON, output.JSON, c), export(f.exportMarkdown, output.Markdown, c))
 }
 
 // export writes a result to one more file, "" for none.
@@ -146,7 +146,7 @@ func (a *app) runSides(cmd *cobra.Command, f *compareFlags, args []string) (*rep
 		Root: a.hostRoot, Source: a.source, Tool: tool(), Command: c,
 	}, commands)
 	if err != nil && t != nil {
-		if writeErr := a.write(t); writeErr != nil {
+		if writeErr := a.deliver(t); writeErr != nil {
 			return nil, errors.Join(err, writeErr)
 		}
 	}

@@ -111,7 +111,7 @@ func (a *app) gate(cmd *cobra.Command, f *gateFlags, args []string) error {
 	if !result.Gate.Passed {
 		a.status = exitIncreased
 	}
-	return a.write(result)
+	return a.deliver(result)
 }
 
 // keepFailure has a command that fails exit with energyprobe's own status: the

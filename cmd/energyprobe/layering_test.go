@@ -15,7 +15,7 @@ var layers = [][]string{
 	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute"},
 	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage"},
 	{"internal/source", "internal/report"},
-	{"internal/session", "internal/compare", "internal/result"},
+	{"internal/session", "internal/compare", "internal/result", "internal/history"},
 	{"bench", "calibrate", "internal/trial", "internal/doctor", "internal/output", "internal/metrics"},
 	{"cmd/energyprobe"},
 }
@@ -25,6 +25,8 @@ var narrow = map[string][]string{
 	"internal/output": {"internal/report", "internal/energy"},
 	"internal/report": {"internal/energy"},
 	"internal/energy": {},
+	// It keeps results, however they came about.
+	"internal/history": {"internal/report", "internal/energy", "internal/stats"},
 	// Arithmetic: no files.
 	"internal/attribute": {"internal/energy"},
 	"internal/stats":     {},

@@ -48,7 +48,8 @@ type app struct {
 	out      string
 	hostRoot string
 	quiet    bool
-	top      int // rows of processes, for output.Options
+	history  bool // keep the result
+	top      int  // rows of processes, for output.Options
 }
 
 // run executes one command line and returns the exit status.
@@ -129,14 +130,16 @@ with an honest range where there are none.
 	f.StringVarP(&a.out, "output", "o", "", "write the result to `FILE`, whole or not at all, instead of standard output")
 	f.StringVar(&a.hostRoot, "host-root", "", "`DIR` under which the host's /sys, /proc and /dev are found")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no warnings and no progress on standard error")
+	f.BoolVar(&a.history, "history", false, "also keep the result in the history (energyprobe history)")
 	complete(root, "source", source.Names())
 	complete(root, "format", strings.Split(formatNames(), ", "))
 	root.AddGroup(
 		&cobra.Group{ID: "measure", Title: "Measure:"},
 		&cobra.Group{ID: "host", Title: "Know the host:"},
+		&cobra.Group{ID: "results", Title: "Work with results:"},
 	)
 	cobra.EnableCommandSorting = false // run comes first
-	root.AddCommand(a.runCommand(), a.compareCommand(), a.gateCommand(), a.doctorCommand())
+	root.AddCommand(a.runCommand(), a.compareCommand(), a.gateCommand(), a.doctorCommand(), a.historyCommand())
 	return root
 }
 

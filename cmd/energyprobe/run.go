@@ -82,7 +82,7 @@ found, 128+N when signal N ended it.`,
 		{"Whose joules they are", splitFlagNames[:]},
 		{"How often", []string{"repeat", "warmup", "prepare", "cleanup", "ignore-failure", "show-output"}},
 		{"How to measure", []string{"source", "interval", "cross-check", "per-core", "tdp", "host-root"}},
-		{"The result", []string{"format", "output", "quiet", "help"}},
+		{"The result", []string{"format", "output", "history", "quiet", "help"}},
 	})
 	return c
 }
@@ -198,7 +198,7 @@ func (a *app) measure(cmd *cobra.Command, f runFlags, args []string) error {
 		a.status = commandStatus(r.Command)
 	}
 	a.hint(r)
-	return a.write(r)
+	return a.deliver(r)
 }
 
 // repeat measures the command several times. The idle machine is watched once,
@@ -212,7 +212,7 @@ func (a *app) repeat(cmd *cobra.Command, f runFlags, o session.Options, args []s
 	if t == nil {
 		return err
 	}
-	return errors.Join(err, a.write(t))
+	return errors.Join(err, a.deliver(t))
 }
 
 // catchSignals takes the signals that would end this process before its

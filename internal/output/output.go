@@ -10,6 +10,7 @@ package output
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -80,9 +81,10 @@ func Environment(getenv func(string) string, tty bool, width int) Options {
 }
 
 // errUnsupported is for a value that has no rendering: a slip of the caller.
-var errUnsupported = errors.New("output: want *report.Run, *report.Doctor, *report.Trials or *report.Comparison")
+var errUnsupported = errors.New("output: no form for this type")
 
-// Write renders v, a pointer to a result of package report, to w. It fails when w
+// Write renders v, a pointer to a result of package report, to w; a
+// json.RawMessage has one form, which is JSON. It fails when w
 // does, and when a number in v is NaN or infinite: the error names the field,
 // and nothing has been written then.
 func Write(w io.Writer, f Format, v any, o Options) error {
@@ -100,6 +102,12 @@ func Write(w io.Writer, f Format, v any, o Options) error {
 		err = writeTrials(b, f, v, o)
 	case *report.Comparison:
 		err = writeComparison(b, f, v, o)
+	case *report.History:
+		err = writeHistory(b, f, v, o)
+	case *report.Trend:
+		err = writeTrend(b, f, v, o)
+	case json.RawMessage:
+		err = writeStored(b, f, v)
 	default:
 		return fmt.Errorf("%w, got %T", errUnsupported, v)
 	}
