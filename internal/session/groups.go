@@ -129,6 +129,27 @@ func addShare(s *report.Share, o report.Share) {
 	}
 }
 
+// reserve notes what the target has reserved, while it is there to be asked:
+// samples are split long before the report.
+func (s *session) reserve() {
+	if s.attr != nil && s.attr.rule.Policy == attribute.Reserved {
+		s.attr.rule.Share = s.reservedShare()
+	}
+}
+
+// quotaPID is the process whose control groups limit the target. A command
+// begins in those of this program; the machine's limits, as those of a
+// container, are the first process's.
+func (s *session) quotaPID() int {
+	switch t := s.target.(type) {
+	case *pidTarget:
+		return t.pid
+	case *machineTarget:
+		return 1
+	}
+	return os.Getpid()
+}
+
 // reservedShare is the part of the machine's CPUs that the target's control
 // group may use at most (cpu.max of cgroup2, cpu.cfs_quota_us of version 1), of
 // it and the groups around it; 1 where nothing limits it.
@@ -136,7 +157,7 @@ func (s *session) reservedShare() float64 {
 	var dirs []string
 	if t, ok := s.target.(*cgroupTarget); ok {
 		dirs = container.FindCgroup(s.Root, t.name)
-	} else if c, err := container.CgroupOf(s.Root, os.Getpid()); err == nil {
+	} else if c, err := container.CgroupOf(s.Root, s.quotaPID()); err == nil {
 		for _, name := range []string{"", "cpu"} {
 			path, ok := c.V2()
 			if name != "" {

@@ -34,7 +34,6 @@ func (s *session) attributionReport(r *report.Run) report.Attribution {
 		out.Reason = a.refused[0].Reason
 	}
 	if a.rule.Policy == attribute.Reserved {
-		a.rule.Share = s.reservedShare()
 		pct := 100 * a.rule.Share
 		out.IdleSharePct = &pct
 	}
