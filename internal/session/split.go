@@ -194,26 +194,28 @@ func (a *attribution) putTotal(out *report.Attribution, r *report.Run) {
 	}
 }
 
-// putRows lists processes and threads, and returns the processes' rows.
-func (a *attribution) putRows(out *report.Attribution, zones []attribute.Zone, delta energy.Usage) []attribute.Row {
-	ranking := attribute.Rank(zones, delta, a.rule, maxRows)
-	for _, row := range ranking.Rows {
+// putRows lists processes and threads, and returns the ranking of all processes.
+func (a *attribution) putRows(out *report.Attribution, zones []attribute.Zone, delta energy.Usage) attribute.Ranking {
+	ranking := attribute.Rank(zones, delta, a.rule, 0)
+	n := min(len(ranking.Rows), maxRows)
+	for _, row := range ranking.Rows[:n] {
 		out.Processes = append(out.Processes, report.Process{
 			PID: row.PID, PPID: row.PPID, Comm: row.Comm, Party: row.Party.String(), Threads: row.Threads, Ended: row.Ended, Share: shareReport(row),
 		})
 	}
-	out.ProcessesRest = restReport(ranking, len(delta.Processes)-len(ranking.Rows)+int(delta.Lost.Processes))
+	out.ProcessesRest = restReport(ranking, n, int(delta.Lost.Processes))
 	if len(delta.Threads) > 0 {
-		threads := attribute.RankThreads(zones, delta, a.rule, maxRows)
-		for _, row := range threads.Rows {
+		threads := attribute.RankThreads(zones, delta, a.rule, 0)
+		n := min(len(threads.Rows), maxRows)
+		for _, row := range threads.Rows[:n] {
 			out.Threads = append(out.Threads, report.Thread{TID: row.TID, PID: row.PID, Comm: row.Comm, Share: shareReport(row)})
 		}
-		out.ThreadsRest = restReport(threads, len(delta.Threads)-len(threads.Rows))
+		out.ThreadsRest = restReport(threads, n, 0)
 	}
-	return ranking.Rows
+	return ranking
 }
 
-// maxRows bounds the processes in a result.
+// maxRows bounds the processes, threads and groups in a result.
 const maxRows = 1000
 
 func shareReport(row attribute.Row) report.Share {
@@ -226,11 +228,13 @@ func shareReport(row attribute.Row) report.Share {
 	return out
 }
 
-func restReport(k attribute.Ranking, n int) *report.Rest {
+// restReport stands for the rows from n on, for lost ones, and for what is in no
+// row.
+func restReport(k attribute.Ranking, n, lost int) *report.Rest {
 	var j, cpu float64
-	for _, row := range k.Rest {
+	for _, row := range append(k.Rest[:], k.Rows[n:]...) {
 		j += row.Joules
 		cpu += row.CPU.Seconds()
 	}
-	return &report.Rest{N: max(n, 0), EnergyJ: &j, CPUS: cpu}
+	return &report.Rest{N: len(k.Rows) - n + max(lost, 0), EnergyJ: &j, CPUS: cpu}
 }
