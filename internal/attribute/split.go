@@ -80,6 +80,9 @@ type Lines struct {
 	TargetUncertainty, IdleUncertainty float64
 	Factor                             float64 // the counter's joules per joule the tracker's intervals cover
 	Reason                             string  // why a line is not known, or what the lines hold instead; "" where all is well
+	// Uncovered is the part of Reason that says which joules are unattributed for
+	// want of intervals, though every line may be known.
+	Uncovered string
 }
 
 // Sum adds the five lines.
@@ -125,7 +128,7 @@ func Split(z Zone, packages []energy.PackageUsage, r Rule) Lines {
 	l.Tool, l.Idle = Amount{min(tool, others), true}, Amount{idle, p.idleKnown}
 	l.close(z.Joules)
 	if p.missing != "" {
-		l.Reason = join(l.Reason, p.missing)
+		l.Reason, l.Uncovered = join(l.Reason, p.missing), p.missing
 	}
 	return l
 }

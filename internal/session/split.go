@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/energyprobe/energyprobe/internal/attribute"
 	"github.com/energyprobe/energyprobe/internal/energy"
@@ -100,6 +101,7 @@ func (a *attribution) intervals(delta energy.Usage) *report.Intervals {
 func (s *session) splitZones(r *report.Run, out *report.Attribution, delta energy.Usage) []attribute.Zone {
 	a := s.attr
 	var total []attribute.Zone
+	var gaps coverage
 	for i, z := range s.tracks[0].Source.Zones() {
 		d := r.Domains[i]
 		if !d.InTotal {
@@ -117,8 +119,32 @@ func (s *session) splitZones(r *report.Run, out *report.Attribution, delta energ
 		out.PerDomain = append(out.PerDomain, report.DomainSplit{ID: d.ID, EnergyJ: d.EnergyJ, Split: splitReport(lines)})
 		out.Idle = append(out.Idle, idleReport(d.ID, one.Idle))
 		total = append(total, one)
+		gaps.add(d.ID, lines.Uncovered)
+	}
+	for _, why := range gaps.reasons {
+		s.warn("coverage", strings.Join(gaps.domains[why], ", ")+": "+why,
+			"run again, with a processor left for energyprobe; if it stays, try another --source or --attribution")
 	}
 	return total
+}
+
+// coverage is what intervals do not cover, and of which domains.
+type coverage struct {
+	reasons []string // in the order they came up
+	domains map[string][]string
+}
+
+func (c *coverage) add(id, reason string) {
+	if reason == "" {
+		return
+	}
+	if c.domains == nil {
+		c.domains = map[string][]string{}
+	}
+	if c.domains[reason] == nil {
+		c.reasons = append(c.reasons, reason)
+	}
+	c.domains[reason] = append(c.domains[reason], id)
 }
 
 // idleReport adds the packages of a zone.

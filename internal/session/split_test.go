@@ -1,0 +1,63 @@
+package session
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/report"
+)
+
+// splitting is a session whose window of two seconds has been measured: one
+// package with zones of these domains, each of which spent 100 J.
+func splitting(covered float64, domains ...energy.Domain) (*session, *report.Run) {
+	var zones []energy.Zone
+	r := &report.Run{DurationS: 2}
+	var u energy.PackageUsage
+	u.Seconds, u.CPUs = covered, 4
+	u.Parties[energy.Target].Seconds, u.Nobody.Seconds = covered/2, covered/2
+	for _, d := range domains {
+		z := energy.Zone{Domain: d, Die: -1, Core: -1, Parent: -1, Tick: 1e-6}
+		if d == energy.Core || d == energy.Uncore {
+			z.Parent = 0
+		}
+		zones = append(zones, z)
+		j, off := 100.0, 0.5
+		r.Domains = append(r.Domains, report.Domain{ID: z.ID(), Kind: d.String(), InTotal: z.InTotal(), Energy: report.Energy{EnergyJ: &j, UncertaintyJ: &off}})
+		if d != energy.PSys {
+			u.Parties[energy.Target].Joules[d], u.Nobody.Joules[d] = 40*covered, 10*covered
+		}
+	}
+	r.Total = report.Total(r.Domains, r.DurationS)
+	s := &session{tracks: []*energy.Track{energy.NewTrack(&fixed{name: "fixed", zones: zones})}}
+	s.attr = &attribution{zones: zones, places: []energy.Place{{Die: -1}}}
+	s.attr.to.Packages = []energy.PackageUsage{u}
+	return s, r
+}
+
+// Joules that are unattributed because intervals are missing are not passed over
+// in silence.
+func TestUncoveredJoulesAreWarnedOf(t *testing.T) {
+	for _, covered := range []float64{2, 1} {
+		s, r := splitting(covered, energy.Package, energy.DRAM)
+		var out report.Attribution
+		s.splitZones(r, &out, s.attr.to)
+		d := out.PerDomain[0]
+		if d.TargetJ == nil || d.IdleJ == nil || d.UnattributedJ == nil {
+			t.Fatalf("covered for %v s: %+v", covered, d)
+		}
+		if want := 100 - 50*covered; math.Abs(*d.UnattributedJ-want) > 1e-9 {
+			t.Errorf("covered for %v s: %v J are unattributed, want %v", covered, *d.UnattributedJ, want)
+		}
+		if s.warned("coverage") != (covered < 2) || len(s.warnings) > 1 {
+			t.Fatalf("covered for %v s: warnings %+v", covered, s.warnings)
+		}
+		if covered < 2 {
+			w := s.warnings[0]
+			if !strings.Contains(w.Message, "package-0, dram-0: ") || !strings.Contains(w.Message, "cover 1 s of 2 s") || w.Advice == "" {
+				t.Errorf("warning %+v", w)
+			}
+		}
+	}
+}
