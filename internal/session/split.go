@@ -97,17 +97,18 @@ func (a *attribution) intervals(delta energy.Usage) *report.Intervals {
 	return out
 }
 
-// splitZones splits every domain, and returns those of the total.
+// splitZones splits every domain whose work is known, those within others too,
+// and returns those of the total.
 func (s *session) splitZones(r *report.Run, out *report.Attribution, delta energy.Usage) []attribute.Zone {
 	a := s.attr
 	var total []attribute.Zone
 	var gaps coverage
 	for i, z := range s.tracks[0].Source.Zones() {
 		d := r.Domains[i]
-		if !d.InTotal {
-			continue
-		}
 		packages := attribute.PackagesOf(z, delta.Packages)
+		if !d.InTotal && (packages == nil || d.EnergyJ == nil) {
+			continue // the platform, single cores, counters that never moved
+		}
 		one := attribute.Zone{Domain: z.Domain, Joules: math.NaN(), Seconds: r.DurationS, Packages: packages, Idle: a.idle(z, packages, a.to.Packages)}
 		if d.EnergyJ != nil {
 			one.Joules = *d.EnergyJ
@@ -118,7 +119,9 @@ func (s *session) splitZones(r *report.Run, out *report.Attribution, delta energ
 		lines := attribute.Split(one, delta.Packages, a.rule)
 		out.PerDomain = append(out.PerDomain, report.DomainSplit{ID: d.ID, EnergyJ: d.EnergyJ, Split: splitReport(lines)})
 		out.Idle = append(out.Idle, idleReport(d.ID, one.Idle))
-		total = append(total, one)
+		if d.InTotal {
+			total = append(total, one)
+		}
 		gaps.add(d.ID, lines.Uncovered)
 	}
 	for _, why := range gaps.reasons {
@@ -185,9 +188,13 @@ func splitReport(l attribute.Lines) report.Split {
 	return out
 }
 
-// putTotal adds the domains' lines up. A line that one of them lacks is not
-// known for the total.
+// putTotal adds up the lines of the domains that are in the total. A line that
+// one of them lacks is not known for the total.
 func (a *attribution) putTotal(out *report.Attribution, r *report.Run) {
+	inTotal := map[string]bool{}
+	for _, d := range r.Domains {
+		inTotal[d.ID] = d.InTotal
+	}
 	if r.Total.EnergyJ == nil {
 		out.Unknown = map[string]string{}
 	}
@@ -195,6 +202,9 @@ func (a *attribution) putTotal(out *report.Attribution, r *report.Run) {
 		sum := 0.0
 		for i := range out.PerDomain {
 			d := &out.PerDomain[i]
+			if !inTotal[d.ID] {
+				continue
+			}
 			v := *of(&d.Split)
 			if v == nil {
 				if out.Unknown == nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/energyprobe/energyprobe/internal/attribute"
 	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/report"
 )
@@ -59,5 +60,48 @@ func TestUncoveredJoulesAreWarnedOf(t *testing.T) {
 				t.Errorf("warning %+v", w)
 			}
 		}
+	}
+}
+
+// What lies within a package is split as the package is, and counts once.
+func TestDomainsWithinOthersAreSplit(t *testing.T) {
+	s, r := splitting(2, energy.Package, energy.Core, energy.Uncore, energy.DRAM, energy.PSys)
+	s.attr.rule = attribute.Rule{}
+	var out report.Attribution
+	total := s.splitZones(r, &out, s.attr.to)
+	s.attr.putTotal(&out, r)
+	var ids []string
+	for _, d := range out.PerDomain {
+		ids = append(ids, d.ID)
+		sum := 0.0
+		for _, line := range []*float64{d.TargetJ, d.OthersJ, d.KernelJ, d.IdleJ, d.UnattributedJ} {
+			if line == nil {
+				t.Fatalf("%s: a line is not known: %+v", d.ID, d.Unknown)
+			}
+			sum += *line
+		}
+		if math.Abs(sum-100) > 1e-9 {
+			t.Errorf("%s: lines add up to %v J of 100", d.ID, sum)
+		}
+	}
+	if got := strings.Join(ids, " "); got != "package-0 core-0 uncore-0 dram-0" {
+		t.Errorf("split: %s", got)
+	}
+	if len(out.Idle) != 4 || len(total) != 2 || total[0].Domain != energy.Package || total[1].Domain != energy.DRAM {
+		t.Errorf("%d idle powers, %d zones of the total", len(out.Idle), len(total))
+	}
+	sum := *out.TargetJ + *out.OthersJ + *out.KernelJ + *out.IdleJ + *out.UnattributedJ
+	if math.Abs(sum-*r.Total.EnergyJ) > 1e-9 || math.Abs(sum-200) > 1e-9 {
+		t.Errorf("the total's lines add up to %v J of %v", sum, *r.Total.EnergyJ)
+	}
+	// One that never moved is none; one of the total that is not known makes the
+	// total's lines unknown.
+	r.Domains[1].EnergyJ, r.Domains[3].EnergyJ = nil, nil
+	r.Total = report.Total(r.Domains, 2)
+	out = report.Attribution{}
+	s.splitZones(r, &out, s.attr.to)
+	s.attr.putTotal(&out, r)
+	if len(out.PerDomain) != 3 || out.TargetJ != nil || !strings.Contains(out.Unknown["target_j"], "dram-0") {
+		t.Errorf("%d domains, %+v", len(out.PerDomain), out.Split)
 	}
 }
