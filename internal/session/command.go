@@ -237,11 +237,26 @@ func (t *commandTarget) finish(s *session) {
 		t.bury(t.proc.PID, s.end, s.host)
 		t.reaped = true
 	}
-	_, _, err := nextExit(unix.WNOHANG)
-	t.left = err == nil
+	t.left = t.buryOthers(s.host)
 }
 
-// nextExit waits for a child to end and leaves it to be reaped.
+// buryOthers reaps the children that have ended by now, which go on no more
+// than the command does, and reports whether any are left.
+func (t *commandTarget) buryOthers(h *host.Sampler) (left bool) {
+	for {
+		switch pid, at, err := nextExit(unix.WNOHANG); {
+		case err != nil: // ECHILD: nobody is left
+			return false
+		case pid == 0:
+			return true
+		default:
+			t.bury(pid, at, h)
+		}
+	}
+}
+
+// nextExit waits for a child to end and leaves it to be reaped. With WNOHANG,
+// pid is 0 where all children go on.
 func nextExit(flags int) (pid int, at energy.Instant, err error) {
 	// siginfo_t of waitid(2) on 64-bit Linux: si_pid follows the three
 	// leading ints and the padding that aligns the union to 8 bytes.

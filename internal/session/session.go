@@ -139,6 +139,7 @@ func (s *session) open() error {
 	}
 	if err = errors.Join(targetErr, err); err == nil {
 		s.startTracking()
+		s.reserve()
 	}
 	return err
 }
