@@ -127,6 +127,8 @@ type usagePlace struct {
 	Busy   uint64
 	Period uint64
 	Owed   int64
+	Looked uint64
+	Blind  uint64
 }
 
 type usageProcess struct {

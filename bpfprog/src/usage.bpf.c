@@ -139,6 +139,8 @@ struct place {
 	u64 busy;			/* its counters are being read, or its interval ended */
 	u64 period;			/* between two refreshes of the counters, ns; 0 while it is not known */
 	s64 owed;			/* time that went by and is in no interval yet, ns */
+	u64 looked;			/* the last look at the counters */
+	u64 blind;			/* looks have been left out since the last interval */
 };
 
 struct rate {
@@ -772,7 +774,9 @@ static u64 span_of(struct place *pl, u64 dt, bool force)
 {
 	s64 span = dt + pl->owed;
 
-	if (!force && !pl->period) {
+	if (pl->blind && !force) {
+		span = dt; /* of how many refreshes, nobody knows */
+	} else if (!force && !pl->period) {
 		pl->period = dt;
 	} else if (!force && dt < pl->period + pl->period / 2 + look_ns) { /* more is no single refresh */
 		pl->period += ((s64)dt - (s64)pl->period) >> 4;
@@ -780,6 +784,7 @@ static u64 span_of(struct place *pl, u64 dt, bool force)
 	} else if (!force) {
 		span = dt;
 	}
+	pl->blind = 0;
 	if (span < 0)
 		span = 0;
 	pl->owed += (s64)dt - span;
@@ -902,6 +907,7 @@ int tick(void *ctx)
 	struct cpu_facts *f = bpf_map_lookup_elem(&facts, &cpu);
 	struct cpu *c = cpu_at(cpu);
 	struct place *pl;
+	u64 now;
 	u32 p;
 
 	if (!f || !c)
@@ -911,6 +917,11 @@ int tick(void *ctx)
 	/* It may interrupt settle_cpu() or end_interval(). */
 	if (!pl || c->seq & 1 || pl->busy)
 		return 0;
+	now = bpf_ktime_get_ns();
+	/* A busy kernel leaves looks out: more than one refresh may be found then. */
+	if (pl->looked && now - pl->looked > look_ns + look_ns / 2)
+		pl->blind = 1;
+	pl->looked = now;
 	read_and_close(p, pl, look_ns / 2, 0);
 	return 0;
 }
