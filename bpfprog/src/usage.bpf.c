@@ -918,8 +918,8 @@ int tick(void *ctx)
 	if (!pl || c->seq & 1 || pl->busy)
 		return 0;
 	now = bpf_ktime_get_ns();
-	/* A busy kernel leaves looks out: more than one refresh may be found then. */
-	if (pl->looked && now - pl->looked > look_ns + look_ns / 2)
+	/* A busy kernel is late with looks, or leaves them out: more than one refresh may be found then. */
+	if (pl->looked && now - pl->looked > look_ns + look_ns / 8)
 		pl->blind = 1;
 	pl->looked = now;
 	read_and_close(p, pl, look_ns / 2, 0);
