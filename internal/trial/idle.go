@@ -16,7 +16,7 @@ const blocks = 10
 // watchIdle measures the machine before the first run.
 func (r *runner) watchIdle() error {
 	o := r.Session
-	o.Command, o.Machine, o.Signals = nil, true, r.Signals
+	o.Command, o.Machine, o.Signals = nil, true, r.passed
 	o.Duration, o.Interval = r.Baseline, max(r.Baseline/(10*blocks), time.Millisecond)
 	o.Attribution, o.Baseline, o.IdleW, o.CrossCheck = string(energy.NoMethod), 0, 0, false
 	o.IdlePolicy, o.Threads = "", false

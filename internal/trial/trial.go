@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -106,7 +107,9 @@ func Run(ctx context.Context, o Options) (*report.Trials, error) {
 	for _, c := range o.Commands {
 		r.t.Series = append(r.t.Series, report.TrialSeries{Name: c.Name, Argv: c.Argv, Parameters: c.Parameters, Runs: []report.Trial{}})
 	}
+	stop := r.relay()
 	err := r.all()
+	stop()
 	r.say(Progress{Over: true})
 	if r.order == 0 {
 		return nil, err
@@ -116,8 +119,36 @@ func Run(ctx context.Context, o Options) (*report.Trials, error) {
 	return r.t, err
 }
 
+// relay passes signals on to the sessions and notes those that ask for an end:
+// one that comes when a command has just ended reaches nobody else. What it
+// returns ends it.
+func (r *runner) relay() (stop func()) {
+	over := make(chan struct{})
+	r.passed = make(chan os.Signal, 16)
+	go func() {
+		for {
+			select {
+			case <-over:
+				return
+			case s := <-r.Signals:
+				switch s {
+				case unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT:
+					r.asked.CompareAndSwap(nil, &s)
+				}
+				select {
+				case r.passed <- s:
+				default: // nobody has read the last sixteen
+				}
+			}
+		}
+	}()
+	return func() { close(over) }
+}
+
 type runner struct {
 	Options
+	passed  chan os.Signal // to the sessions
+	asked   atomic.Pointer[os.Signal]
 	ctx     context.Context
 	t       *report.Trials
 	runs    int // in all
@@ -188,7 +219,7 @@ func (r *runner) one(i, n int, warmup bool) (*report.Run, error) {
 	o := r.Session
 	c := *o.Command
 	c.Argv = r.Commands[i].Argv
-	o.Command, o.Signals = &c, r.Signals
+	o.Command, o.Signals = &c, r.passed
 	run, err := r.Measure(r.ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.Commands[i].Name, err)
@@ -215,19 +246,13 @@ func outcome(c *report.Command) (code int, status string) {
 
 // pause looks between runs whether to go on.
 func (r *runner) pause() error {
-	for {
-		select {
-		case s := <-r.Signals:
-			if s == unix.SIGINT || s == unix.SIGTERM || s == unix.SIGHUP || s == unix.SIGQUIT {
-				return fmt.Errorf("%w by %v after %d of %d runs", ErrInterrupted, s, r.done, r.runs)
-			}
-		default:
-			if err := r.ctx.Err(); err != nil {
-				return fmt.Errorf("%w after %d of %d runs: %w", ErrInterrupted, r.done, r.runs, err)
-			}
-			return nil
-		}
+	if s := r.asked.Load(); s != nil {
+		return fmt.Errorf("%w by %v after %d of %d runs", ErrInterrupted, *s, r.done, r.runs)
 	}
+	if err := r.ctx.Err(); err != nil {
+		return fmt.Errorf("%w after %d of %d runs: %w", ErrInterrupted, r.done, r.runs, err)
+	}
+	return nil
 }
 
 // aside runs a shell command outside of any window.

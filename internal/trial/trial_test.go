@@ -140,6 +140,7 @@ func TestSignal(t *testing.T) {
 		if n == 2 {
 			signals <- unix.SIGINT
 		}
+		time.Sleep(10 * time.Millisecond) // a command takes longer than a signal
 	}
 	o := options(m, "a")
 	o.Signals = signals
