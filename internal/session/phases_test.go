@@ -5,9 +5,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/report"
@@ -348,4 +351,49 @@ func FuzzMarks(f *testing.F) {
 			t.Fatalf("%d bytes are kept", len(whole.line))
 		}
 	})
+}
+
+// How long after a mark was written it has arrived, and the reading been taken.
+func BenchmarkMarkLatency(b *testing.B) {
+	h := testutil.NewTicking(b, fiveDomains()...)
+	m := openSampler(b, h.Root, 0)
+	l := &phaseLog{sampler: m}
+	var p markParser
+	var marks []mark
+	in, err := newIntake(nil, func(piece []byte, at energy.Instant) bool {
+		marks = p.parse(piece, marks[:0])
+		l.take(at, marks)
+		return true
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	in.run()
+	defer in.end()
+	var arrived, read []time.Duration
+	line := []byte("phase x\n")
+	for b.Loop() {
+		time.Sleep(time.Millisecond)
+		m.reading.Lock()
+		l.cuts, l.counts, l.spans = l.cuts[:0], l.counts[:0], l.spans[:0]
+		m.reading.Unlock()
+		written := energy.Now()
+		if _, err := unix.Write(in.write, line); err != nil {
+			b.Fatal(err)
+		}
+		for n := 0; n == 0; {
+			time.Sleep(200 * time.Microsecond)
+			m.reading.Lock()
+			if n = len(l.cuts); n > 0 {
+				arrived, read = append(arrived, l.cuts[0].at.Sub(written)), append(read, l.cuts[0].read.Sub(written))
+			}
+			m.reading.Unlock()
+		}
+	}
+	slices.Sort(arrived)
+	slices.Sort(read)
+	us := func(d time.Duration) float64 { return float64(d) / 1000 }
+	b.ReportMetric(us(arrived[len(arrived)/2]), "us-arrived-median")
+	b.ReportMetric(us(read[len(read)/2]), "us-read-median")
+	b.ReportMetric(us(read[len(read)*99/100]), "us-read-p99")
 }
