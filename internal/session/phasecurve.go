@@ -21,7 +21,8 @@ type curve struct {
 // shown is what readings showed of a domain inside the window.
 type shown struct {
 	at          []float64 // by edge, seconds from the opening; the first is 0, the last the window's length
-	late        []float64 // by edge, seconds from the mark until the reading was taken
+	late        []float64 // by edge, seconds from the mark to the middle of the reading
+	latest      []float64 // and to its end
 	joules      []float64 // by edge, as the counter showed them, NaN where it could not be read
 	mean, worst float64   // seconds: how old what a reading shows is, on average and at most
 	step        float64   // joules: the counter's resolution
@@ -33,10 +34,12 @@ const whole = 4
 // newCurve makes the curve of a domain whose energy over the window is known.
 //
 // A reading shows the counter as of its last refresh, which is half a refresh
-// ago on average: what was spent since is added, at the power of the time
-// before the mark. How much it really was lies between nothing and what the
-// higher power, of before and after, makes of a whole refresh and the time
-// until the reading was taken; that is the uncertainty.
+// ago on average. What was spent from then to the mark is added, at the power
+// of the time before it; where the reading was taken so late that it shows more
+// than the mark, that is taken off, at the power of the time after. How much it
+// really was lies between nothing and what the higher of the two powers makes of
+// a whole refresh and the time until the reading was taken; that is the
+// uncertainty.
 func newCurve(s shown, joules, uncertainty float64) curve {
 	n := len(s.at)
 	c := curve{joules: make([]float64, n), blur: make([]float64, n), window: uncertainty, least: s.worst, known: true}
@@ -48,11 +51,22 @@ func newCurve(s shown, joules, uncertainty float64) curve {
 			continue
 		}
 		before, after := s.power(k, -1, joules), s.power(k, 1, joules)
-		last = min(max(last, s.joules[k]+before*s.mean), joules)
+		short, over := expected(2*s.mean, s.late[k])
+		last = min(max(last, s.joules[k]+before*short-after*over), joules)
 		c.joules[k] = last
-		c.blur[k] = max(before, after)*(s.worst+s.late[k]) + s.step
+		c.blur[k] = max(before, after)*(s.worst+s.latest[k]) + s.step
 	}
 	return c
+}
+
+// expected says by how much a reading falls short of a mark, and by how much it
+// goes beyond, on average and in seconds: it was taken late, and shows the
+// counter as of any moment of the refresh before it.
+func expected(refresh, late float64) (short, over float64) {
+	if refresh <= late {
+		return 0, late - refresh/2
+	}
+	return (refresh - late) * (refresh - late) / (2 * refresh), late * late / (2 * refresh)
 }
 
 // power is the mean power before edge k (dir -1) or after it, over some of the
@@ -101,10 +115,11 @@ func (s *session) curveOf(l *phaseLog, at []float64, i int, e energyOf) curve {
 	t := s.tracks[0]
 	n := len(at)
 	z := t.Source.Zones()[i]
-	in := shown{at: at, late: make([]float64, n), joules: make([]float64, n), step: z.StepJ()}
+	in := shown{at: at, late: make([]float64, n), latest: make([]float64, n), joules: make([]float64, n), step: z.StepJ()}
 	for k := 1; k < n-1; k++ {
 		c, counts := l.cuts[k-1], l.counts[(k-1)*len(t.Source.Zones())+i]
-		in.late[k] = max(0, c.read.Sub(c.at).Seconds())
+		in.latest[k] = max(0, c.read.Sub(c.at).Seconds())
+		in.late[k] = max(0, (c.began.Sub(c.at).Seconds()+in.latest[k])/2)
 		switch {
 		case counts == unread:
 			in.joules[k] = math.NaN()

