@@ -116,7 +116,13 @@ func TestGuestPhases(t *testing.T) {
 	}
 }
 
-// The command's own joules are in the phase in which it worked.
+// accountLag is how old the account of who ran may be at a mark: it reaches to
+// the end of the last interval, which is a look or a reading at a counter that
+// is itself a refresh old.
+const accountLag = 0.003
+
+// The command's own joules are in the phase in which it worked, but for what
+// the account's age puts into the next one.
 func checkPhaseTargets(t *testing.T, r *report.Run) {
 	t.Helper()
 	if r.Attribution.TargetJ == nil {
@@ -129,7 +135,8 @@ func checkPhaseTargets(t *testing.T, r *report.Run) {
 		return
 	}
 	t.Logf("PHASES the command %.3f J: busy %.3f J, idle %.3f J", *r.Attribution.TargetJ, *busy.TargetJ, *idle.TargetJ)
-	if *busy.TargetJ < 4**idle.TargetJ {
-		t.Errorf("the command has %.3f J of the phase in which it worked and %.3f J of that in which it slept", *busy.TargetJ, *idle.TargetJ)
+	late := accountLag * float64(len(busy.Stretches)) * *busy.TargetJ / busy.DurationS
+	if *idle.TargetJ > 0.05**busy.TargetJ+late {
+		t.Errorf("the command has %.3f J of the phase in which it worked and %.3f J of that in which it slept, want at most 5 %% and %.3f J", *busy.TargetJ, *idle.TargetJ, late)
 	}
 }
