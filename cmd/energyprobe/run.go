@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -34,6 +35,8 @@ type runFlags struct {
 	waitAll    bool
 	tdpW       float64
 
+	phasePattern string
+
 	splitFlags
 	trials trialFlags
 }
@@ -48,13 +51,27 @@ func (a *app) runCommand() *cobra.Command {
 uncertainty, and per process, beside processor time, hardware counters, memory,
 disks and network. The exit status is the command's: 125 when energyprobe
 itself failed, 126 when the command is not executable, 127 when it was not
-found, 128+N when signal N ended it.`,
+found, 128+N when signal N ended it.
+
+A command says what it is about by writing lines to the descriptor whose number
+is in ENERGYPROBE_FD, and gets joules per phase:
+
+  printf 'phase train\n' >&$ENERGYPROBE_FD   the present one ends, train begins
+  printf 'end\n' >&$ENERGYPROBE_FD           the present one ends
+  printf 'mark TEXT\n' >&$ENERGYPROBE_FD     an instant
+
+With --phase-pattern a line of the command's output that matches begins a phase.
+Its name is what the first group holds, or all that matched. The output passes
+through unchanged, but the command sees a pipe and not the terminal: it may
+leave out colours, and write less often. What processes that it leaves behind
+write after its end is lost, unless --wait-all waits for them.`,
 		Example: `  energyprobe run -- python3 app.py
   energyprobe run --format json -o result.json -- make -j8
   energyprobe run --repeat 20 --warmup 1 -- ./app
   energyprobe run --interval 100ms --format csv -- ./simulate
   sudo energyprobe run --user $USER --cross-check -- ./app
   sudo energyprobe run --baseline 5s --threads -- ./app
+  energyprobe run --phase-pattern '^(epoch [0-9]+)' -- python3 train.py
   energyprobe run --pid 4242 --duration 10s
   energyprobe run --all --duration 1m`,
 		Args:                  cobra.ArbitraryArgs,
@@ -74,6 +91,7 @@ found, 128+N when signal N ended it.`,
 	fl.BoolVar(&f.all, "all", false, "measure the whole machine")
 	fl.DurationVar(&f.duration, "duration", 0, "end after `D` (with --pid, --cgroup, --all)")
 	fl.BoolVar(&f.waitAll, "wait-all", false, "measure until the last process the command started has ended")
+	fl.StringVar(&f.phasePattern, "phase-pattern", "", "a line of the command's output that matches `REGEXP` begins a phase (the command then sees a pipe, not a terminal)")
 	fl.Float64Var(&f.tdpW, "tdp", 0, "thermal design power of one socket in `WATTS`, for the models")
 	f.splitFlags.add(c)
 	f.trials.add(c, 0)
@@ -81,7 +99,7 @@ found, 128+N when signal N ended it.`,
 		{"What to measure", []string{"pid", "cgroup", "all", "duration", "wait-all", "user"}},
 		{"Whose joules they are", splitFlagNames[:]},
 		{"How often", []string{"repeat", "warmup", "prepare", "cleanup", "ignore-failure", "show-output"}},
-		{"How to measure", []string{"source", "interval", "cross-check", "per-core", "tdp", "host-root"}},
+		{"How to measure", []string{"source", "interval", "phase-pattern", "cross-check", "per-core", "tdp", "host-root"}},
 		{"The result", []string{"format", "output", "history", "quiet", "help"}},
 	})
 	return c
@@ -115,6 +133,8 @@ func (f runFlags) check(args []string) error {
 		return errors.New("--user goes with a command")
 	case f.waitAll && len(args) == 0:
 		return errors.New("--wait-all goes with a command")
+	case f.phasePattern != "" && len(args) == 0:
+		return errors.New("--phase-pattern goes with a command: it looks at the command's output")
 	case f.pid < 0:
 		return fmt.Errorf("--pid %d: want a process number", f.pid)
 	case f.tdpW < 0:
@@ -143,10 +163,24 @@ func (f runFlags) checkRepeat(command bool) error {
 		return errors.New("--repeat goes with a command")
 	case f.interval > 0:
 		return errors.New("--interval gives the time series of one run: leave out --repeat, or --interval")
+	case f.phasePattern != "":
+		return errors.New("--phase-pattern tells the phases of one run: leave out --repeat")
 	case f.threads || f.crossCheck || f.perCore:
 		return errors.New("--threads, --cross-check and --per-core are about one run: leave out --repeat")
 	}
 	return nil
+}
+
+// pattern is what --phase-pattern says, nil for nothing.
+func (f runFlags) pattern() (*regexp.Regexp, error) {
+	if f.phasePattern == "" {
+		return nil, nil
+	}
+	re, err := regexp.Compile(f.phasePattern)
+	if err != nil {
+		return nil, fmt.Errorf("--phase-pattern %q: %w; the syntax is that of https://golang.org/s/re2syntax", f.phasePattern, err)
+	}
+	return re, nil
 }
 
 func (a *app) measure(cmd *cobra.Command, f runFlags, args []string) error {
@@ -175,6 +209,9 @@ func (a *app) measure(cmd *cobra.Command, f runFlags, args []string) error {
 	if len(args) > 0 {
 		c, err := command(f.user, args)
 		if err != nil {
+			return err
+		}
+		if c.PhasePattern, err = f.pattern(); err != nil {
 			return err
 		}
 		o.Command = c

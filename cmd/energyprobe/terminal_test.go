@@ -117,18 +117,21 @@ func TestInterruptOnTerminal(t *testing.T) {
 		"while [ $n -eq 0 ]; do sleep 0.05; done; sleep 0.3; sleep 0.3; exit 7"
 	for _, c := range []struct {
 		name, script string
+		flags        []string
 		keys         string
 		status       int
 		report       string
 		times        int
 	}{
-		{"caught", script, "\x03", 7, "exit status 7", 1},
-		{"not caught", "echo ready; exec sleep 30", "\x03", 128 + 2, "SIGINT", 0},
-		{"quit", "ulimit -c 0; echo ready; exec sleep 30", "\x1c", 128 + 3, "SIGQUIT", 0},
+		{"caught", script, nil, "\x03", 7, "exit status 7", 1},
+		{"not caught", "echo ready; exec sleep 30", nil, "\x03", 128 + 2, "SIGINT", 0},
+		{"in a phase", "echo phase long >&$ENERGYPROBE_FD; echo ready; exec sleep 30", nil, "\x03", 128 + 2, "long ", 0},
+		{"in a phase by its output", "echo ready; exec sleep 30", []string{"--phase-pattern", "r(ead)y"}, "\x03", 128 + 2, "ead ", 0},
+		{"quit", "ulimit -c 0; echo ready; exec sleep 30", nil, "\x1c", 128 + 3, "SIGQUIT", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_ = os.Remove(counted)
-			term, cmd := startOnTerminal(t, "run", "--", "sh", "-c", c.script)
+			term, cmd := startOnTerminal(t, append(append([]string{"run"}, c.flags...), "--", "sh", "-c", c.script)...)
 			term.waitFor(t, "ready")
 			if _, err := io.WriteString(term.master, c.keys); err != nil {
 				t.Fatal(err)

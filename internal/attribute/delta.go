@@ -58,6 +58,33 @@ func subAccounts(to, from []energy.Account) (d []energy.Account, some bool) {
 	return d, some
 }
 
+// Join adds what happened in another stretch of time to what happened in some,
+// which may be nil, and returns it. Both are [Delta]s of one tracker.
+func Join(some, more []energy.PackageUsage) []energy.PackageUsage {
+	if some == nil {
+		return append(some, more...)
+	}
+	for k := range min(len(some), len(more)) {
+		p, m := &some[k], &more[k]
+		for who := range p.Parties {
+			p.Parties[who].Add(m.Parties[who])
+		}
+		p.Nobody.Add(m.Nobody)
+		p.Seconds += m.Seconds
+		for i := range p.Loads {
+			p.Loads[i].Seconds += m.Loads[i].Seconds
+			p.Loads[i].Busy += m.Loads[i].Busy
+			for d := range p.Loads[i].Joules {
+				p.Loads[i].Joules[d] += m.Loads[i].Joules[d]
+			}
+		}
+		for d := range p.Unknown {
+			p.Unknown[d] += m.Unknown[d]
+		}
+	}
+	return some
+}
+
 func subPackage(p, from *energy.PackageUsage) {
 	for who := range p.Parties {
 		p.Parties[who].Sub(from.Parties[who])

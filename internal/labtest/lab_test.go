@@ -1,6 +1,7 @@
 package labtest
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,8 +30,15 @@ func TestMain(m *testing.M) {
 
 // load burns CPU time: "2s" in one process, "50ms*5" in five children one
 // after the other, "2s/20ms" on and off for 20 ms each, "2s/30%" on for 30 % of
-// every 30 ms.
+// every 30 ms, "phases:6*120ms/80ms" as phasesLoad says.
 func load(spec string) {
+	if phases, ok := strings.CutPrefix(spec, "phases:"); ok {
+		if err := phasesLoad(phases); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(2)
+		}
+		return
+	}
 	length, children, _ := strings.Cut(spec, "*")
 	if n, err := strconv.Atoi(children); err == nil {
 		for range n {

@@ -72,6 +72,7 @@ func valueRows(r *report.Run) []valueRow {
 	}
 	rows = append(rows, energyRows("total", "total", r.Total, totalQuality(r), r.Source.Name, "")...)
 	rows = append(rows, attributionRows(r)...)
+	rows = append(rows, phaseRowsCSV(r)...)
 	for _, name := range sortedKeys(r.Models) {
 		rows = append(rows, modelRows(name, r.Models[name])...)
 	}

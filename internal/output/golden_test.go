@@ -24,6 +24,7 @@ func runs() map[string]*report.Run {
 		"run-failed-zone": failedZone(), "run-samples": overTime(), "run-cross-check": crossCheck(), "run-killed": killed(),
 	}
 	maps.Copy(all, splitRuns())
+	maps.Copy(all, phasedRuns())
 	return all
 }
 
@@ -68,6 +69,7 @@ func TestGolden(t *testing.T) {
 	compareGolden(t, "run-split-cycles.top.txt", render(t, Table, splitCycles(), Options{Top: 3, Width: 120}))
 	compareGolden(t, "run-split-proc.ascii.txt", render(t, Table, splitProc(), Options{ASCII: true}))
 	compareGolden(t, "run-split-time.50.txt", render(t, Table, splitTime(), Options{Width: 50}))
+	compareGolden(t, "run-phases.50.txt", render(t, Table, phased(), Options{Width: 50, ASCII: true}))
 	compareGolden(t, "run-client.50.txt", render(t, Table, client(), Options{Width: 50}))
 	compareGolden(t, "run-server.140.txt", render(t, Table, twoSockets(), Options{Width: 140}))
 	compareGolden(t, "doctor-forbidden.color.txt", render(t, Table, doctorForbidden(), Options{Color: true}))

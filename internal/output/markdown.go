@@ -75,6 +75,7 @@ func runMarkdown(w io.Writer, r *report.Run, o Options) error {
 	}
 	m.domains(r)
 	m.split(r, o.Top)
+	m.phases(r, o.Top)
 	m.course(r)
 	m.metrics(r)
 	m.models(r)

@@ -234,7 +234,7 @@ func lineWith(text, word string) string {
 // absence where things were measured.
 func TestEstimatesSayTheyAre(t *testing.T) {
 	for name, r := range runs() {
-		estimated := name == "run-estimate"
+		estimated := strings.HasSuffix(name, "-estimate")
 		for f, label := range map[Format]string{Table: "ESTIMATE", Markdown: "**ESTIMATE.**", JSON: `"quality": "estimated"`} {
 			if got := strings.Contains(string(render(t, f, r, Options{})), label); got != estimated {
 				t.Errorf("%s as %s: labelled %q: %v, want %v", name, f, label, got, estimated)

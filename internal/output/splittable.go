@@ -70,7 +70,9 @@ func (p *page) footer(row, below []string) []string {
 // ranking shows those that spent most. Columns that say the same in other
 // words go first where there is no room: watts are joules over the window.
 func (p *page) ranking(t ranking) {
-	p.section(t.title)
+	if t.title != "" {
+		p.section(t.title)
+	}
 	for _, name := range []string{"Power", "per instr.", "On CPU"} {
 		if t.width() > p.o.Width {
 			t.drop(name)

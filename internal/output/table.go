@@ -16,6 +16,7 @@ func runTable(w io.Writer, r *report.Run, o Options) error {
 	p.head(r)
 	p.domains(r)
 	p.split(r)
+	p.phases(r)
 	p.course(r)
 	p.facts("Counters of "+whose(r), facts(r, counterHeadlines[:]))
 	p.facts("Energy put against work", facts(r, energyHeadlines[:]))

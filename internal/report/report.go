@@ -21,19 +21,21 @@ type Run struct {
 	DurationS float64   `json:"duration_s"` // length of the window
 	Window    Window    `json:"window"`     // the same, on the kernel's clock
 
-	Tool        Tool              `json:"tool"`
-	Host        Host              `json:"host"`
-	Target      Target            `json:"target"`
-	Command     *Command          `json:"command"` // null unless a command was run
-	Source      Source            `json:"source"`
-	Domains     []Domain          `json:"domains"`     // every zone of the source
-	Total       Energy            `json:"total"`       // of the domains with in_total
-	Attribution Attribution       `json:"attribution"` // how the joules were split
-	Models      map[string]Model  `json:"models"`      // by name: tdp-naive, tdp-share, ...
-	Metrics     map[string]Metric `json:"metrics"`     // by name, as in docs/metrics.md
-	CrossCheck  []CrossCheck      `json:"cross_check,omitempty"`
-	Overhead    Overhead          `json:"overhead"`
-	Warnings    []Warning         `json:"warnings"` // what a reader should know; empty when all went well
+	Tool        Tool        `json:"tool"`
+	Host        Host        `json:"host"`
+	Target      Target      `json:"target"`
+	Command     *Command    `json:"command"` // null unless a command was run
+	Source      Source      `json:"source"`
+	Domains     []Domain    `json:"domains"`     // every zone of the source
+	Total       Energy      `json:"total"`       // of the domains with in_total
+	Attribution Attribution `json:"attribution"` // how the joules were split
+	// Phases is absent where none were marked.
+	Phases     *Phases           `json:"phases,omitempty"`
+	Models     map[string]Model  `json:"models"`  // by name: tdp-naive, tdp-share, ...
+	Metrics    map[string]Metric `json:"metrics"` // by name, as in docs/metrics.md
+	CrossCheck []CrossCheck      `json:"cross_check,omitempty"`
+	Overhead   Overhead          `json:"overhead"`
+	Warnings   []Warning         `json:"warnings"` // what a reader should know; empty when all went well
 	// Samples is last: whoever opens a long result sees the summary first.
 	Samples *Series `json:"samples,omitempty"` // the time series, with --interval
 }

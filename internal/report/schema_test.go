@@ -73,7 +73,8 @@ func TestUnits(t *testing.T) {
 		"Process.pid": true, "Process.ppid": true, "Process.threads": true,
 		"Thread.tid": true, "Thread.pid": true, "Group.processes": true,
 		"Intervals.n": true, "Rest.n": true, "Lost.events": true, "Lost.tasks": true, "Lost.processes": true,
-		"SplitSample.target": true, "SplitSample.others": true, "SplitSample.kernel": true,
+		"Phases.ignored_marks": true,
+		"SplitSample.target":   true, "SplitSample.others": true, "SplitSample.kernel": true,
 		"SplitSample.idle": true, "SplitSample.unattributed": true,
 	}
 	for _, owner := range []string{"Process", "Thread", "Group"} { // of Share
@@ -126,7 +127,7 @@ var enums = map[string][]string{
 	"Doctor.best":    {"perf", "powercap", "msr", "model"},
 	"Refusal.kind":   {energy.ErrAbsent.Error(), energy.ErrForbidden.Error(), energy.ErrBroken.Error()},
 	"Domain.kind":    domainKinds(),
-	"Domain.quality": qualities, "Source.quality": qualities, "Metric.quality": qualities,
+	"Domain.quality": qualities, "Source.quality": qualities, "Metric.quality": qualities, "Phase.quality": qualities,
 	"HistoryEntry.quality": qualitiesOrNone, "Trend.quality": qualitiesOrNone,
 	"Trend.measure":           {report.MeasureEnergy, report.MeasureTarget, report.MeasurePower, report.MeasureDuration},
 	"Metric.scope":            {string(energy.ScopeProcess), string(energy.ScopeCgroup), string(energy.ScopePackage), string(energy.ScopeMachine)},

@@ -306,6 +306,22 @@ func (a *attribution) sample(t *energy.Track, joules []float64, seconds float64)
 	return a.split
 }
 
+// mark ends an interval at a mark, and returns the parties' accounts so far.
+func (a *attribution) mark(t *energy.Track) []energy.PackageUsage {
+	if a == nil || a.tracker == nil {
+		return nil
+	}
+	if a.needsReadings() {
+		a.interval(t, true)
+	}
+	now, err := a.totals()
+	if err != nil {
+		a.failed = err
+		return nil
+	}
+	return now.Packages
+}
+
 // lastSample is sample for what is left of the window when it has closed.
 func (a *attribution) lastSample(t *energy.Track, joules []float64, seconds float64) []float64 {
 	zones := t.Source.Zones()

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -31,6 +32,9 @@ type Command struct {
 	// PassInterrupt says whether SIGINT and SIGQUIT have to be passed on. A
 	// terminal sends them to the command by itself.
 	PassInterrupt func() bool
+	// PhasePattern, where it is not nil, has the command's output pass through
+	// this process, and a line that matches begin a phase.
+	PhasePattern *regexp.Regexp
 }
 
 // NotFoundError and NotExecutableError are why a command can't run; shells
@@ -120,6 +124,7 @@ type commandTarget struct {
 	*Command
 	counted
 	proc   *gate.Process
+	phases *phaseIntakes
 	exit   gate.Exit
 	left   bool // descendants were alive when the window closed
 	reaped bool
@@ -138,14 +143,21 @@ func newCommandTarget(s *session) (target, error) {
 	// Orphans of the command come to this process: their end is seen, their
 	// usage counted.
 	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-	proc, err := gate.Start(gate.Command{
-		Path: file, Argv: c.Argv, Env: env, Credential: c.Credential,
-		Stdin: orOwn(c.Stdin, os.Stdin).Fd(), Stdout: orOwn(c.Stdout, os.Stdout).Fd(), Stderr: orOwn(c.Stderr, os.Stderr).Fd(),
-	})
+	phases, err := s.openPhases()
 	if err != nil {
 		return nil, err
 	}
-	t := &commandTarget{Command: c, proc: proc}
+	proc, err := gate.Start(gate.Command{
+		Path: file, Argv: c.Argv, Env: env, Credential: c.Credential,
+		Stdin: orOwn(c.Stdin, os.Stdin).Fd(), Stdout: phases.stdout(c), Stderr: phases.stderr(c),
+		Pipe: uintptr(phases.marks.write), PipeVar: PhaseVar,
+	})
+	phases.started()
+	if err != nil {
+		phases.end()
+		return nil, err
+	}
+	t := &commandTarget{Command: c, proc: proc, phases: phases}
 	t.counters = s.counters(perfevent.Target{Waiting: proc.PID})
 	return t, nil
 }
@@ -153,6 +165,8 @@ func newCommandTarget(s *session) (target, error) {
 func (t *commandTarget) hostTarget() host.Target {
 	return host.Target{PID: t.proc.PID, Own: true, Launched: true}
 }
+
+func (t *commandTarget) prepare() { t.phases.run() }
 
 func (t *commandTarget) open() (energy.Instant, error) {
 	at, err := t.proc.Open()
@@ -238,6 +252,7 @@ func (t *commandTarget) finish(s *session) {
 		t.reaped = true
 	}
 	t.left = t.buryOthers(s.host)
+	t.phases.end()
 }
 
 // buryOthers reaps the children that have ended by now, which go on no more
@@ -298,6 +313,7 @@ func (t *commandTarget) close() {
 	if !t.reaped {
 		t.proc.Abandon()
 	}
+	t.phases.end()
 	t.counters.Close()
 	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 }

@@ -126,6 +126,7 @@ func checkRun(tb testing.TB, r *report.Run) {
 			tb.Errorf("%s: no uncertainty", d.ID)
 		}
 	}
+	checkPhases(tb, r)
 	for _, w := range r.Warnings {
 		if w.Code == "" || w.Message == "" || w.Advice == "" {
 			tb.Errorf("warning without advice: %+v", w)

@@ -45,6 +45,7 @@ func (s *session) report() *report.Run {
 		r.Attribution = unsplit("nothing was measured that could be split")
 		s.warn("estimated", "nothing could be measured here: the joules are a model's estimate with a wide range", "energyprobe doctor says what is missing and how to get it")
 	}
+	r.Phases = s.phasesReport(r)
 	s.derive(r)
 	s.putOverhead(r)
 	s.completeSeries(r)

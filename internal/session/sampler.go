@@ -65,7 +65,18 @@ func newSampler(s *session) *sampler {
 
 // run starts reading; the window opened at start.
 func (m *sampler) run(start energy.Instant) {
-	m.start, m.over = start, make(chan struct{})
+	m.prepare(start)
+	m.over = make(chan struct{})
+	m.threads.Go(m.loop)
+	over := m.over
+	m.threads.Go(func() { m.tickHost(over) })
+}
+
+// prepare is under the lock: marks may come as soon as the command runs.
+func (m *sampler) prepare(start energy.Instant) {
+	m.reading.Lock()
+	defer m.reading.Unlock()
+	m.start = start
 	for _, t := range m.tracks {
 		m.poll = min(m.poll, t.PollInterval(pollLimit))
 	}
@@ -75,9 +86,6 @@ func (m *sampler) run(start energy.Instant) {
 	for i := range m.sampled {
 		m.sampled[i] = m.tracks[0].Meter.Counts(i)
 	}
-	m.threads.Go(m.loop)
-	over := m.over
-	m.threads.Go(func() { m.tickHost(over) })
 }
 
 // halt ends reading: when it returns, the tracks are the caller's.

@@ -96,6 +96,7 @@ type session struct {
 	host    *host.Sampler
 	hostErr error // what it can't measure of the target
 	sampler *sampler
+	phases  *phaseLog    // nil where nothing can be marked
 	attr    *attribution // nil where nothing is split
 
 	start, end    energy.Instant
@@ -240,6 +241,12 @@ const (
 // measure opens the window, waits for its end and closes it.
 func (s *session) measure(ctx context.Context) error {
 	s.sampler = newSampler(s)
+	if s.phases != nil {
+		s.phases.sampler = s.sampler
+	}
+	if t, ok := s.target.(interface{ prepare() }); ok {
+		t.prepare() // a thread that starts later would be work inside the window
+	}
 	if err := s.approach(); err != nil {
 		return err
 	}
@@ -267,6 +274,8 @@ func (s *session) measure(ctx context.Context) error {
 
 // approach takes the readings from which the window starts.
 func (s *session) approach() error {
+	s.sampler.reading.Lock()
+	defer s.sampler.reading.Unlock()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	s.suspended()

@@ -30,6 +30,11 @@ type Command struct {
 	Stdout     uintptr
 	Stderr     uintptr
 	Credential *syscall.Credential // nil keeps the caller's
+	// Pipe is one more descriptor that the command gets, 0 for none, under the
+	// lowest number that its shell has not used: a single digit, but for shells
+	// that have used all seven. The variable PipeVar of its environment says which.
+	Pipe    uintptr
+	PipeVar string
 }
 
 // Process is a started command, behind the gate until Open.
@@ -80,15 +85,22 @@ func Start(c Command) (*Process, error) {
 }
 
 // fork runs the gate, which leaves the waiting child to us, and reaps it. The
-// gate itself is the child where it could not make one. The two descriptors keep their own numbers in the child, so descriptors that the
-// caller's shell opened for the command (3>file) stay where they are.
+// gate itself is the child where it could not make one. The two descriptors keep
+// their own numbers in the child, so descriptors that the caller's shell opened
+// for the command (3>file) stay where they are.
 func (p *Process) fork(c Command, exe, goR, statW *os.File) error {
 	argv := append([]string{"gate", keep(goR), keep(statW), c.Path}, c.Argv...)
+	f, err := c.lay(exe)
+	if err != nil {
+		goR.Close()
+		statW.Close()
+		return err
+	}
 	pid, err := syscall.ForkExec("/proc/self/fd/"+strconv.Itoa(int(exe.Fd())), argv, &syscall.ProcAttr{
-		Dir: c.Dir, Env: c.Env,
-		Files: []uintptr{c.Stdin, c.Stdout, c.Stderr},
-		Sys:   &syscall.SysProcAttr{Credential: c.Credential},
+		Dir: c.Dir, Env: f.env, Files: f.list,
+		Sys: &syscall.SysProcAttr{Credential: c.Credential},
 	})
+	f.drop()
 	// The child alone holds its ends from here on: its death is an end-of-file.
 	goR.Close()
 	statW.Close()
@@ -193,6 +205,11 @@ func imageFile() (*os.File, error) {
 			Reason: fmt.Sprintf("no executable file in memory (memfd_create: %v)", err),
 			Remedy: "sysctl vm.memfd_noexec=0",
 		}
+	}
+	// The low numbers are for the command's pipe: see Command.Pipe.
+	if high, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, lastDigit+1); err == nil {
+		unix.Close(fd)
+		fd = high
 	}
 	f := os.NewFile(uintptr(fd), "energyprobe-gate")
 	if _, err := f.Write(image); err != nil {
