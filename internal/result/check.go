@@ -1,0 +1,140 @@
+package result
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/energyprobe/energyprobe/internal/report"
+)
+
+// check looks for what no measurement gives, whatever JSON allows: times that
+// run backwards, energies below 0, intervals the wrong way round.
+func (p *parser) check(v any) error {
+	c := &checker{p: p}
+	switch v := v.(type) {
+	case *report.Run:
+		c.run(v)
+	case *report.Trials:
+		c.notNegative("duration_s", v.DurationS)
+		c.list("series", len(v.Series), func(i int) { c.series(&v.Series[i]) })
+	case *report.Comparison:
+		c.comparison(v)
+	}
+	return c.err
+}
+
+// checker keeps the first problem, and the path to it.
+type checker struct {
+	p   *parser
+	err error
+}
+
+func (c *checker) fail(name, format string, args ...any) {
+	if c.err != nil {
+		return
+	}
+	if name != "" {
+		c.p.push(name)
+		defer c.p.pop()
+	}
+	c.err = &fault{field: c.p.field(), text: fmt.Sprintf(format, args...)} // its line is not known any more
+}
+
+func (c *checker) list(name string, n int, f func(i int)) {
+	c.in(name, func() {
+		for i := range n {
+			c.p.path = append(c.p.path, step{index: i})
+			f(i)
+			c.p.pop()
+		}
+	})
+}
+
+func (c *checker) in(name string, f func()) {
+	c.p.push(name)
+	f()
+	c.p.pop()
+}
+
+func (c *checker) notNegative(name string, v float64) {
+	if v < 0 {
+		c.fail(name, "want 0 or more, got %v", v)
+	}
+}
+
+func (c *checker) known(name string, v *float64) {
+	if v != nil {
+		c.notNegative(name, *v)
+	}
+}
+
+func (c *checker) ordered(low string, l *float64, high string, h *float64) {
+	if l != nil && h != nil && *l > *h {
+		c.fail(low, "%v is above %s, which is %v", *l, high, *h)
+	}
+}
+
+func (c *checker) energy(e report.Energy) {
+	c.known("energy_j", e.EnergyJ)
+	c.known("uncertainty_j", e.UncertaintyJ)
+	c.ordered("low_j", e.LowJ, "high_j", e.HighJ)
+}
+
+func (c *checker) run(r *report.Run) {
+	c.notNegative("duration_s", r.DurationS)
+	c.list("domains", len(r.Domains), func(i int) { c.energy(r.Domains[i].Energy) })
+	c.in("total", func() { c.energy(r.Total) })
+}
+
+func (c *checker) series(s *report.TrialSeries) {
+	c.list("runs", len(s.Runs), func(i int) {
+		t := &s.Runs[i]
+		c.notNegative("duration_s", t.DurationS)
+		c.known("energy_j", t.EnergyJ)
+		c.known("uncertainty_j", t.UncertaintyJ)
+		c.known("power_w", t.PowerW)
+		c.known("cpu_s", t.CPUS)
+	})
+	c.in("summary", func() {
+		for _, name := range slices.Sorted(maps.Keys(s.Summary)) {
+			c.in(name, func() { c.summary(s.Summary[name], len(s.Runs)) })
+		}
+	})
+}
+
+func (c *checker) summary(m report.Summary, runs int) {
+	c.ordered("low", m.Low, "high", m.High)
+	c.ordered("q1", m.Q1, "q3", m.Q3)
+	c.ordered("min", m.Min, "max", m.Max)
+	c.list("outliers", len(m.Outliers), func(i int) {
+		if k := m.Outliers[i]; k < 0 || k >= runs {
+			c.fail("", "there is no run %d among %d", k, runs)
+		}
+	})
+}
+
+func (c *checker) comparison(v *report.Comparison) {
+	var labels []string
+	c.list("sides", len(v.Sides), func(i int) {
+		labels = append(labels, v.Sides[i].Label)
+		c.in("series", func() { c.series(&v.Sides[i].Series) })
+	})
+	if !slices.Contains(report.Measures(), v.Measure) {
+		c.fail("measure", "want one of %v, got %q", report.Measures(), v.Measure)
+	}
+	c.list("pairs", len(v.Pairs), func(i int) {
+		pair := &v.Pairs[i]
+		for _, side := range [...]struct{ name, label string }{{"a", pair.A}, {"b", pair.B}} {
+			if !slices.Contains(labels, side.label) {
+				c.fail(side.name, "no side has the label %q", side.label)
+			}
+		}
+		c.in("changes", func() {
+			for _, name := range slices.Sorted(maps.Keys(pair.Changes)) {
+				change := pair.Changes[name]
+				c.in(name, func() { c.ordered("low_pct", change.LowPct, "high_pct", change.HighPct) })
+			}
+		})
+	})
+}

@@ -1,0 +1,136 @@
+// Package result reads back what energyprobe has written: runs, trials and
+// comparisons in their JSON form, one document in a file or several one after
+// the other (JSON lines). It is pure: bytes in, values out.
+//
+// Files are edited by hand, cut off by full disks and written by other
+// versions. So whatever is wrong is said once, with the file and the field,
+// and nothing of such a file is used. Fields that are not known here are
+// passed over: later versions add some.
+package result
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/energyprobe/energyprobe/internal/report"
+)
+
+// Error says what is wrong with a file, and where.
+type Error struct {
+	File     string // as it was given
+	Document int    // from 0, in a file of several
+	Field    string // as in series[0].runs[3].energy_j; "" for the document
+	Line     int    // from 1
+	Problem  string // what was wanted, and what is there
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.File + ": ")
+	if e.Document > 0 {
+		fmt.Fprintf(&b, "document %d: ", e.Document+1)
+	}
+	if e.Field != "" {
+		b.WriteString(e.Field + ": ")
+	}
+	b.WriteString(e.Problem)
+	if e.Line > 1 {
+		fmt.Fprintf(&b, " (line %d)", e.Line)
+	}
+	return b.String()
+}
+
+// Decode returns the documents in data, each a *report.Run, *report.Trials or
+// *report.Comparison. name is that of the file, for errors, which are of type
+// *Error.
+func Decode(name string, data []byte) ([]any, error) {
+	p := &parser{data: data, types: map[reflect.Type]*shape{}, names: map[string]string{}}
+	var docs []any
+	for p.skipSpace(); p.pos < len(data); p.skipSpace() {
+		v, err := p.document()
+		if err != nil {
+			return nil, p.locate(name, len(docs), err)
+		}
+		docs = append(docs, v)
+	}
+	if len(docs) == 0 {
+		return nil, &Error{File: name, Problem: "the file is empty: want a result that energyprobe wrote with --format json"}
+	}
+	return docs, nil
+}
+
+// document reads one document, by its schema.
+func (p *parser) document() (any, error) {
+	p.path = p.path[:0]
+	schema, err := p.schema()
+	if err != nil {
+		return nil, err
+	}
+	var v any
+	switch schema {
+	case report.RunSchema:
+		v = new(report.Run)
+	case report.TrialsSchema:
+		v = new(report.Trials)
+	case report.ComparisonSchema:
+		v = new(report.Comparison)
+	default:
+		p.push("schema")
+		return nil, p.problem("want one of %s, %s, %s, got %q%s", report.RunSchema, report.TrialsSchema, report.ComparisonSchema,
+			shorten(schema), hint(schema))
+	}
+	if err := p.value(reflect.ValueOf(v).Elem()); err != nil {
+		return nil, err
+	}
+	return v, p.check(v)
+}
+
+// hint says what a schema of ours, or almost, is.
+func hint(schema string) string {
+	switch {
+	case schema == report.DoctorSchema:
+		return ": what doctor writes holds no measurement"
+	case strings.HasPrefix(schema, "energyprobe."):
+		return ": a newer energyprobe may know it"
+	}
+	return ""
+}
+
+// schema looks ahead for the document's schema, which may stand anywhere in
+// it.
+func (p *parser) schema() (string, error) {
+	start := p.pos
+	defer func() { p.pos = start }()
+	if p.data[p.pos] != '{' {
+		return "", p.wanted("a result of energyprobe")
+	}
+	schema, found := "", false
+	err := p.object(func(key string) error {
+		if key != "schema" || found {
+			return p.skip()
+		}
+		found = true
+		if err := p.str(&schema); err != nil {
+			return err
+		}
+		return errStop
+	})
+	if err != nil && err != errStop {
+		return "", err
+	}
+	if !found {
+		return "", p.problem("this is no result of energyprobe: it has no field schema")
+	}
+	p.path = p.path[:0]
+	return schema, nil
+}
+
+// locate turns a problem into an Error.
+func (p *parser) locate(name string, document int, err error) error {
+	e := &Error{File: name, Document: document, Problem: err.Error()}
+	if f, ok := err.(*fault); ok {
+		e.Field, e.Line = f.field, 1+strings.Count(string(p.data[:f.pos]), "\n")
+	}
+	return e
+}
