@@ -11,23 +11,27 @@ const module = "github.com/energyprobe/energyprobe/"
 // layers lists the packages from the bottom up. A package imports only layers
 // below its own: docs/architecture.md says why.
 var layers = [][]string{
-	{"internal/energy", "internal/stats"},
+	{"internal/energy", "internal/stats", "internal/plot"},
 	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute"},
 	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage"},
 	{"internal/source", "internal/report"},
-	{"internal/session"},
+	{"internal/session", "internal/result"},
 	{"bench", "calibrate", "internal/doctor", "internal/output", "internal/metrics"},
+	{"internal/page"},
 	{"cmd/energyprobe"},
 }
 
 // narrow lists packages that see less than the layers below them.
 var narrow = map[string][]string{
 	"internal/output": {"internal/report", "internal/energy"},
+	"internal/page":   {"internal/output", "internal/plot", "internal/report", "internal/energy"},
+	"internal/result": {"internal/report"},
 	"internal/report": {"internal/energy"},
 	"internal/energy": {},
 	// Arithmetic: no files.
 	"internal/attribute": {"internal/energy"},
 	"internal/stats":     {},
+	"internal/plot":      {},
 }
 
 // generators make files of the tree and are no part of the program.

@@ -95,6 +95,7 @@ joules, from the processor's own counters where there are any, and from a model
 with an honest range where there are none.
 
   energyprobe run -- python3 app.py     what did this command cost
+  energyprobe report FILE -o page.html  results as a page, plots, tables
   energyprobe doctor                    what can be measured here, and how to get the rest`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -125,9 +126,10 @@ with an honest range where there are none.
 	complete(root, "format", strings.Split(formatNames(), ", "))
 	root.AddGroup(
 		&cobra.Group{ID: "measure", Title: "Measure:"},
+		&cobra.Group{ID: "results", Title: "Look at results:"},
 		&cobra.Group{ID: "host", Title: "Know the host:"},
 	)
-	root.AddCommand(a.runCommand(), a.doctorCommand())
+	root.AddCommand(a.runCommand(), a.doctorCommand(), a.reportCommand())
 	return root
 }
 

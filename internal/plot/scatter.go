@@ -101,10 +101,15 @@ func (c ScatterChart) front(s *Scene, h, v scale) {
 // manyLabels is how many points of a scatter carry their names.
 const manyLabels = 16
 
+// manyPoints is how many points can be asked about one by one. Of more, those
+// that would cover one another are drawn once, and only the front tells its
+// values.
+const manyPoints = 400
+
 func (c ScatterChart) points(s *Scene, h, v scale) {
-	radius := 5.0
-	if len(c.Points) > 100 {
-		radius = 2.5
+	if len(c.Points) > manyPoints {
+		c.cloud(s, h, v)
+		return
 	}
 	for i, p := range c.Points {
 		x, y := h.at(p.X), v.at(p.Y)
@@ -117,14 +122,34 @@ func (c ScatterChart) points(s *Scene, h, v scale) {
 		if known(p.YLow) && known(p.YHigh) {
 			s.line(p.Role, 1.5, Point{x, v.at(*p.YLow)}, Point{x, v.at(*p.YHigh)})
 		}
-		m := Mark{kind: circle, role: p.Role, size: radius, points: []Point{{x, y}}, title: p.Title, source: p.Source}
-		if radius < 5 {
-			m.opacity = 0.6
-		}
-		s.add(m)
+		s.add(Mark{kind: circle, role: p.Role, size: 5, points: []Point{{x, y}}, title: p.Title, source: p.Source})
 		if len(c.Points) <= manyLabels {
 			c.label(s, i, x, y)
 		}
+	}
+}
+
+// cloud draws very many points.
+func (c ScatterChart) cloud(s *Scene, h, v scale) {
+	type spot struct {
+		x, y int
+		role Role
+	}
+	drawn := map[spot]bool{}
+	for _, p := range c.Points {
+		x, y := h.at(p.X), v.at(p.Y)
+		if math.IsNaN(x) || math.IsNaN(y) {
+			continue
+		}
+		at := spot{int(math.Round(x)), int(math.Round(y)), p.Role}
+		if !drawn[at] {
+			drawn[at] = true
+			s.add(Mark{kind: circle, role: p.Role, size: 2, points: []Point{{float64(at.x), float64(at.y)}}, opacity: 0.5})
+		}
+	}
+	for _, i := range Pareto(c.Points) {
+		p := c.Points[i]
+		s.add(Mark{kind: circle, role: p.Role, size: 3.5, points: []Point{{h.at(p.X), v.at(p.Y)}}, title: p.Title, source: p.Source})
 	}
 }
 

@@ -148,3 +148,20 @@ func (s *Scene) legend(y float64, names []string, swatch func(i int, x, y float6
 	}
 	return y + 24
 }
+
+// Titled returns the scene with a title above it, for a picture that stands
+// alone.
+func (s *Scene) Titled(title string) *Scene {
+	const room = 28
+	t := &Scene{Width: s.Width, Height: s.Height + room, Name: title}
+	t.text(Ink, 0, 16, large, Start, fit(title, s.Width, large)).bold = true
+	for _, m := range s.marks {
+		moved := make([]Point, len(m.points))
+		for i, p := range m.points {
+			moved[i] = Point{p.X, p.Y + room}
+		}
+		m.points = moved
+		t.add(m)
+	}
+	return t
+}
