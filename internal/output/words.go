@@ -1,8 +1,6 @@
 package output
 
 import (
-	"math"
-
 	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/report"
 )
@@ -55,18 +53,11 @@ func EnergyText(e report.Energy, q energy.Quality) string {
 
 // Change prints a change in percent with its sign: "-7.9 %".
 func Change(pct float64) string {
-	s := fixed(pct, max(0, min(2, 1-exponent(nonZero(pct), 2)))) + " %"
+	s := percent(pct / 100)
 	if pct > 0 {
 		s = "+" + s
 	}
 	return s
-}
-
-func nonZero(v float64) float64 {
-	if v == 0 || math.IsNaN(v) {
-		return 1
-	}
-	return v
 }
 
 // Percent prints a ratio as percent: "42.1 %".

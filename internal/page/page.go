@@ -126,7 +126,9 @@ type view struct {
 }
 
 // Write writes the page.
-func Write(w io.Writer, docs []Document, o Options) error {
+func Write(w io.Writer, docs []Document, o Options) error { return write(w, docs, o, script) }
+
+func write(w io.Writer, docs []Document, o Options, script string) error {
 	t, err := template.New("page").Parse(layout)
 	if err != nil {
 		return fmt.Errorf("parse layout: %w", err)

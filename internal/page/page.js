@@ -44,7 +44,8 @@
     svg.addEventListener("blur", hide);
     const step = by => {
       const at = marks.indexOf(current);
-      const next = at < 0 ? (by > 0 ? 0 : marks.length - 1) : Math.max(0, Math.min(marks.length - 1, at + by));
+      const from = at < 0 && by === -1 ? marks.length : at;
+      const next = Math.max(0, Math.min(marks.length - 1, from + by));
       const box = marks[next].getBoundingClientRect();
       show(marks[next], box.left + box.width / 2, box.top + Math.min(box.height / 2, 40));
     };

@@ -109,7 +109,7 @@ func runsTable(d Document, refs []seriesRef, key string) *Table {
 
 // summaryTable has a row for each series and measure.
 func summaryTable(d Document, refs []seriesRef) Table {
-	t := Table{Caption: "In numbers", Header: []string{"command", "measure", "runs", "median", "95 % interval", "mean", "std. dev.", "least", "most", "spread", "outliers"}, Left: 2}
+	t := Table{Caption: "In numbers", Header: []string{"command", "measure", "runs", "median", "95 % interval", "least", "most", "spread", "outliers"}, Left: 2}
 	for _, ref := range refs {
 		for _, key := range report.Measures() {
 			m, measured := ref.Summary[key]
@@ -125,7 +125,7 @@ func summaryTable(d Document, refs []seriesRef) Table {
 				span.Text = output.Quantity(*m.Low, unit, 4) + " to " + output.Quantity(*m.High, unit, 4)
 			}
 			t.Rows = append(t.Rows, []Value{{Text: ref.label}, {Text: measureName(key)}, {Text: output.Count(m.N)}, cell(m.Median, "median"), span,
-				cell(m.Mean, "mean"), cell(m.StdDev, "std_dev"), cell(m.Min, "min"), cell(m.Max, "max"),
+				cell(m.Min, "min"), cell(m.Max, "max"),
 				d.known(m.SpreadPct, func(v float64) string { return output.Percent(v / 100) }, m.Reason, "%s.summary.%s.spread_pct", ref.path, key),
 				{Text: output.Count(len(m.Outliers)), Source: d.at("%s.summary.%s.outliers", ref.path, key)}})
 		}

@@ -24,11 +24,16 @@ func Ticks(lo, hi float64, n int) (ticks []float64, step float64) {
 	}
 	raw := (hi - lo) / float64(n)
 	power := math.Pow(10, math.Floor(math.Log10(raw)))
-	step = power
-	for _, m := range []float64{1, 2, 5, 10} {
-		if step = m * power; step >= raw*(1-1e-9) {
-			break
-		}
+	// The step whose number of ticks is nearest to n, by ratio.
+	switch lead := raw / power; {
+	case lead < math.Sqrt(2):
+		step = power
+	case lead < math.Sqrt(10):
+		step = 2 * power
+	case lead < math.Sqrt(50):
+		step = 5 * power
+	default:
+		step = 10 * power
 	}
 	if !(step > 0) || math.IsInf(step, 0) {
 		return nil, 0

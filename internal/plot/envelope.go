@@ -34,8 +34,14 @@ func (e *Envelope) Add(from, to, v float64) {
 	}
 	perColumn := (e.end - e.start) / float64(len(e.min))
 	first, last := e.column(from, perColumn), e.column(to, perColumn)
-	if last > first && e.start+float64(last)*perColumn >= to {
-		last-- // it ends where that column begins
+	// What begins or ends within a hair of a column's edge is meant to begin or
+	// end there.
+	const hair = 1e-6
+	if last > first && (to-e.start)/perColumn-float64(last) < hair {
+		last--
+	}
+	if last > first && float64(first+1)-(from-e.start)/perColumn < hair {
+		first++
 	}
 	for c := first; c <= last; c++ {
 		if !(e.min[c] <= v) {

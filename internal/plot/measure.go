@@ -35,7 +35,7 @@ func textWidth(s string, size float64) float64 {
 		case strings.ContainsRune("mwMW%@", r):
 			w += 0.86
 		default:
-			w += 0.565
+			w += 0.6
 		}
 	}
 	return w * size

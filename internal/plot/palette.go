@@ -12,8 +12,8 @@ type tint struct {
 	light, dark string
 }
 
-// tints are told apart by all common kinds of colour vision, and hold 3:1
-// against their background.
+// tints are told apart by their lightness as well, for those who see colours
+// otherwise. What nobody spent is pale.
 var tints = [...]tint{
 	{Ink, "#1b1f24", "#e8eaed"}, {Muted, "#5b6570", "#9aa4af"}, {Grid, "#e7eaee", "#2a3038"}, {Rule, "#aab2bb", "#56606b"},
 	{Paper, "#ffffff", "#14171b"},

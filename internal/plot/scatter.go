@@ -111,6 +111,11 @@ func (c ScatterChart) points(s *Scene, h, v scale) {
 		c.cloud(s, h, v)
 		return
 	}
+	var taken []box
+	for _, p := range c.Points {
+		x, y := h.at(p.X), v.at(p.Y)
+		taken = append(taken, box{x - 5, y - 5, x + 5, y + 5})
+	}
 	for i, p := range c.Points {
 		x, y := h.at(p.X), v.at(p.Y)
 		if math.IsNaN(x) || math.IsNaN(y) {
@@ -124,7 +129,7 @@ func (c ScatterChart) points(s *Scene, h, v scale) {
 		}
 		s.add(Mark{kind: circle, role: p.Role, size: 5, points: []Point{{x, y}}, title: p.Title, source: p.Source})
 		if len(c.Points) <= manyLabels {
-			c.label(s, i, x, y)
+			taken = c.label(s, taken, i, x, y)
 		}
 	}
 }
@@ -153,12 +158,27 @@ func (c ScatterChart) cloud(s *Scene, h, v scale) {
 	}
 }
 
-// label writes a point's name beside it, on the side that has room.
-func (c ScatterChart) label(s *Scene, i int, x, y float64) {
+// box is the room that a label takes.
+type box struct{ x0, y0, x1, y1 float64 }
+
+func (b box) meets(o box) bool { return b.x0 < o.x1 && o.x0 < b.x1 && b.y0 < o.y1 && o.y0 < b.y1 }
+
+// label writes a point's name beside it, where there is room, and returns what
+// it takes. Where there is none the name is left to those who ask for it.
+func (c ScatterChart) label(s *Scene, taken []box, i int, x, y float64) []box {
 	name := fit(c.Points[i].Label, 220, small)
-	if x+10+textWidth(name, small) > s.Width {
-		s.text(Ink, x-9, y-8, small, End, name)
-		return
+	w := textWidth(name, small)
+	for _, dy := range [...]float64{-8, 17, -22, 31} {
+		for _, b := range [...]box{{x + 9, y + dy - 10, x + 9 + w, y + dy + 3}, {x - 9 - w, y + dy - 10, x - 9, y + dy + 3}} {
+			free := b.x0 >= 0 && b.x1 <= s.Width && b.y0 >= 0
+			for _, t := range taken {
+				free = free && !b.meets(t)
+			}
+			if free {
+				s.text(Ink, b.x0, y+dy, small, Start, name)
+				return append(taken, b)
+			}
+		}
 	}
-	s.text(Ink, x+9, y-8, small, Start, name)
+	return taken
 }
