@@ -51,6 +51,10 @@ func EnergyText(e report.Energy, q energy.Quality) string {
 	return s
 }
 
+// Amount prints joules that were attributed, with their uncertainty and no more
+// digits than the split is good for: "818 ± 10 J".
+func Amount(j float64, u *float64) string { return amount(j, u) }
+
 // Change prints a change in percent with its sign: "-7.9 %".
 func Change(pct float64) string {
 	s := percent(pct / 100)

@@ -71,7 +71,7 @@ func runFacts(d Document, r *report.Run) []Fact {
 		Note:  string(q)}
 	facts := []Fact{total}
 	if a := r.Attribution; a.TargetJ != nil {
-		facts = append([]Fact{{Label: "spent by the target", Value: Value{Text: output.PlusMinus(*a.TargetJ, a.TargetUncertaintyJ, "J"),
+		facts = append([]Fact{{Label: "spent by the target", Value: Value{Text: output.Amount(*a.TargetJ, a.TargetUncertaintyJ),
 			Source: d.at("attribution.target_j")}, Note: "attributed by " + a.Method}}, facts...)
 	}
 	return append(facts,

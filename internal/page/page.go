@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/energyprobe/energyprobe/internal/output"
@@ -82,6 +83,34 @@ type Table struct {
 	Rows    [][]Value
 	Total   bool   // the last row is the sum
 	Note    string // what is not shown
+}
+
+// Unknown says of what the table does not know why, those of one reason
+// together: it has to be read on paper as well.
+func (t Table) Unknown() []string {
+	var order []string
+	names := map[string][]string{}
+	for _, row := range t.Rows {
+		for i, v := range row {
+			if v.Text != "" || v.Reason == "" || i < t.Left {
+				continue
+			}
+			if names[v.Reason] == nil {
+				order = append(order, v.Reason)
+			}
+			if name := row[0].Text; !slices.Contains(names[v.Reason], name) {
+				names[v.Reason] = append(names[v.Reason], name)
+			}
+		}
+	}
+	for i, reason := range order {
+		who := names[reason]
+		if n := len(who); n > 6 {
+			who = append(slices.Clone(who[:6]), fmt.Sprintf("and %d more", n-6))
+		}
+		order[i] = strings.Join(who, ", ") + ": " + output.Plain(reason)
+	}
+	return order
 }
 
 // Figure is a chart with the same values as a table behind it.

@@ -250,6 +250,9 @@ func domainTable(d Document, r *report.Run) Table {
 		if !m.InTotal {
 			name += " (not in total)"
 		}
+		if m.EnergyJ == nil && m.LowJ != nil {
+			m.Reason = "at least " + output.Quantity(*m.LowJ, "J", 4) + "; " + m.Reason
+		}
 		t.Rows = append(t.Rows, []Value{{Text: name}, {Text: string(m.Quality)}, plainText(m.Origin),
 			d.known(m.EnergyJ, func(float64) string { return output.EnergyText(m.Energy, m.Quality) }, m.Reason, "domains[%d].energy_j", i),
 			d.known(m.PowerW, digits("W", 4), m.Reason, "domains[%d].power_w", i)})

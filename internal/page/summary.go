@@ -59,7 +59,7 @@ func runRows(d Document, r *report.Run) []row {
 	out := []row{e}
 	if a := r.Attribution; a.TargetJ != nil {
 		out = append(out, row{source: d.at("attribution.target_j"), kind: "run", subject: subject, measure: "energy of the target", value: a.TargetJ, unit: "J",
-			runs: 1, quality: "attributed", text: output.PlusMinus(*a.TargetJ, a.TargetUncertaintyJ, "J")})
+			runs: 1, quality: "attributed", text: output.Amount(*a.TargetJ, a.TargetUncertaintyJ)})
 	}
 	p := row{source: d.at("total.power_w"), kind: "run", subject: subject, measure: "power", value: r.Total.PowerW, unit: "W", runs: 1, quality: string(q), reason: r.Total.Reason}
 	if p.value != nil {
