@@ -70,26 +70,29 @@ const columns = 720
 
 func powerFigure(d Document, r *report.Run) (Figure, bool) {
 	s := r.Samples
-	if s.Len() < 2 {
+	if s.Len() < 2 || len(s.Domains()) == 0 {
 		return Figure{}, false
 	}
 	end, _ := s.At(s.Len() - 1)
 	n := min(columns, s.Len())
+	each := (n + powerRows - 1) / powerRows // columns to a stretch
+	n -= n % each
 	whole, part := make([]*plot.Envelope, len(s.Domains())), make([]*plot.Envelope, len(s.Domains()))
-	coarse := make([]*plot.Envelope, len(s.Domains())) // for the values that a reader is told
 	for k := range whole {
-		whole[k], part[k], coarse[k] = plot.NewEnvelope(n, 0, end), plot.NewEnvelope(n, 0, end), plot.NewEnvelope(powerRows, 0, end)
+		whole[k], part[k] = plot.NewEnvelope(n, 0, end), plot.NewEnvelope(n, 0, end)
 	}
 	eachPower(s, func(k int, from, to, joules, watts float64, split []float64) {
 		whole[k].Add(from, to, watts)
-		coarse[k].Add(from, to, watts)
 		if split != nil {
 			part[k].Add(from, to, split[report.SplitTarget]/(to-from))
 		}
 	})
-	c := plot.PowerChart{Frame: plot.Frame{Title: "Power over time"}, Source: d.at("samples"), Tell: func(from, to float64) string {
-		return powerAt(s.Domains(), coarse, from, to)
-	}}
+	coarse := make([]*plot.Envelope, len(whole)) // for the values that a reader is told
+	for k, e := range whole {
+		coarse[k] = e.Join(each)
+	}
+	c := plot.PowerChart{Frame: plot.Frame{Title: "Power over time"}, Source: d.at("samples"), Stretches: coarse[0],
+		Tell: func(i int) string { return powerAt(s.Domains(), coarse, i) }}
 	for k, id := range s.Domains() {
 		c.Lines = append(c.Lines, plot.PowerLine{Name: output.Plain(id), Role: plot.SeriesRole(k), Envelope: whole[k]})
 		if !math.IsNaN(part[k].Most()) {
@@ -101,18 +104,14 @@ func powerFigure(d Document, r *report.Run) (Figure, bool) {
 	return Figure{Kind: "power", Title: "Power over time", Caption: caption, Scene: c.Scene(), Table: powerTable(d, s.Domains(), coarse)}, true
 }
 
-// powerRows is how many stretches of time a reader can ask about.
+// powerRows is how many stretches of time a reader can ask about: few enough
+// to walk through with the arrow keys.
 const powerRows = 60
 
-func powerAt(ids []string, lines []*plot.Envelope, from, to float64) string {
+func powerAt(ids []string, lines []*plot.Envelope, i int) string {
+	from, to, _, _, _ := lines[0].At(i)
 	text := output.Quantity(from, "s", 3) + " to " + output.Quantity(to, "s", 3)
 	for k, e := range lines {
-		i := min(int((from+to)/2/to*float64(e.Len())), e.Len()-1)
-		for j := range e.Len() { // the stretch that holds the middle
-			if a, b, _, _, _ := e.At(j); (from+to)/2 >= a && (from+to)/2 < b {
-				i = j
-			}
-		}
 		_, _, least, mean, most := e.At(i)
 		if math.IsNaN(mean) {
 			text += "\n" + output.Plain(ids[k]) + ": not known"
@@ -129,7 +128,7 @@ func powerTable(d Document, ids []string, lines []*plot.Envelope) *Table {
 		id = output.Plain(id)
 		t.Header = append(t.Header, id+", least", id+", mean", id+", most")
 	}
-	for i := range powerRows {
+	for i := range lines[0].Len() {
 		var row []Value
 		for k, e := range lines {
 			from, to, least, mean, most := e.At(i)

@@ -79,6 +79,25 @@ func (e *Envelope) At(i int) (from, to, least, mean, most float64) {
 	return from, from + perColumn, least, mean, most
 }
 
+// Join returns the envelope of every k columns taken as one.
+func (e *Envelope) Join(k int) *Envelope {
+	n := (len(e.min) + k - 1) / k
+	perColumn := (e.end - e.start) / float64(len(e.min))
+	j := NewEnvelope(n, e.start, e.start+perColumn*float64(n*k))
+	for c := range e.min {
+		i := c / k
+		if !(j.min[i] <= e.min[c]) && !math.IsNaN(e.min[c]) {
+			j.min[i] = e.min[c]
+		}
+		if !(j.max[i] >= e.max[c]) && !math.IsNaN(e.max[c]) {
+			j.max[i] = e.max[c]
+		}
+		j.weighted[i] += e.weighted[c]
+		j.span[i] += e.span[c]
+	}
+	return j
+}
+
 // Most returns the largest value added, NaN when there was none.
 func (e *Envelope) Most() float64 { return extreme(e.max, func(a, b float64) bool { return a >= b }) }
 

@@ -55,7 +55,7 @@ func charts() map[string]*Scene {
 			{Name: "package-0", Role: SeriesRole(0), Envelope: envelopeOf(200, 4000, 60)},
 			{Name: "package-0, target", Role: SeriesRole(0), Envelope: envelopeOf(200, 4000, 30), Dashed: true},
 			{Name: "dram-0", Role: SeriesRole(1), Envelope: envelopeOf(200, 4000, 8)}},
-			Tell: func(from, to float64) string { return "a & b" }, Source: "r.json: samples"}.Scene(),
+			Stretches: envelopeOf(20, 4000, 60), Tell: func(int) string { return "a & b" }, Source: "r.json: samples"}.Scene(),
 		"attribution": BarChart{Frame: frame("Whose joules"), Unit: "J", Axis: "energy", Legend: []string{"target", "others"},
 			Roles: []Role{Target, Others}, Bars: []Bar{
 				{Label: "package-0", Note: "993 J", Parts: []BarPart{{563, Target, "target: 563 J", "a"}, {31, Others, "others: 31 J", "b"}, {math.NaN(), Idle, "", ""}}},
@@ -199,6 +199,9 @@ func TestEnvelopeKeepsExtremes(t *testing.T) {
 		}
 		if e.Least() != least || e.Most() != most {
 			t.Fatalf("extremes %v to %v became %v to %v", least, most, e.Least(), e.Most())
+		}
+		if j := e.Join(1 + rnd.IntN(20)); j.Least() != least || j.Most() != most {
+			t.Fatalf("extremes %v to %v became %v to %v in joined columns", least, most, j.Least(), j.Most())
 		}
 		integral := 0.0
 		for c := range columns {

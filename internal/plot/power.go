@@ -15,10 +15,11 @@ type PowerLine struct {
 type PowerChart struct {
 	Frame
 	Lines []PowerLine
-	// Tell formats what is known about a part of the time, for readers who
+	// Tell formats what is known about column i of Stretches, for readers who
 	// point at it.
-	Tell   func(from, to float64) string
-	Source string
+	Stretches *Envelope
+	Tell      func(i int) string
+	Source    string
 }
 
 // Scene draws the chart.
@@ -107,17 +108,13 @@ func (s *Scene) mean(l PowerLine, h, v scale) {
 	flush()
 }
 
-// powerHits is how many places of a chart over time can be asked about: few
-// enough to walk through with the arrow keys.
-const powerHits = 60
-
 func (c PowerChart) hits(s *Scene, h scale, top, bottom, end float64) {
-	if c.Tell == nil || !(end > 0) {
+	if c.Tell == nil || c.Stretches == nil || !(end > 0) {
 		return
 	}
-	for i := range powerHits {
-		from, to := end*float64(i)/powerHits, end*float64(i+1)/powerHits
-		m := s.rect(Hit, h.at(from), top, h.at(to), bottom)
-		m.title, m.source = c.Tell(from, to), c.Source
+	for i := range c.Stretches.Len() {
+		from, to, _, _, _ := c.Stretches.At(i)
+		m := s.rect(Hit, h.at(from), top, h.at(math.Min(to, end)), bottom)
+		m.title, m.source = c.Tell(i), c.Source
 	}
 }

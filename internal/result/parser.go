@@ -21,8 +21,11 @@ type parser struct {
 	pos   int
 	path  []step
 	types map[reflect.Type]*shape
-	names map[string]string // names of fields by their JSON text
+	names [64]name // of fields, seen before
 }
+
+// name is that of a field, as it stands in the file and as it reads.
+type name struct{ raw, name string }
 
 // step is a part of a path: a field or, with no name, an index.
 type step struct {
@@ -43,9 +46,6 @@ var errStop = errors.New("enough")
 
 // maxDepth bounds nesting: no result goes beyond ten.
 const maxDepth = 64
-
-// maxNames bounds the names that are kept; a result has some hundreds.
-const maxNames = 4096
 
 func (p *parser) push(name string) { p.path = append(p.path, step{name: name}) }
 func (p *parser) pop()             { p.path = p.path[:len(p.path)-1] }
@@ -256,18 +256,18 @@ func (p *parser) key() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// A series repeats its few names millions of times.
-	if known, ok := p.names[string(raw)]; ok {
-		return known, nil
+	// A series repeats its few names millions of times: where they were seen
+	// last is quicker than a map.
+	slot := &p.names[(len(raw)*7+int(raw[1])+int(raw[len(raw)-2])*31)%len(p.names)]
+	if slot.raw == string(raw) {
+		return slot.name, nil
 	}
 	var s string
 	p.pos = start
 	if err := p.str(&s); err != nil {
 		return "", err
 	}
-	if len(p.names) < maxNames {
-		p.names[string(raw)] = s
-	}
+	*slot = name{string(raw), s}
 	return s, nil
 }
 

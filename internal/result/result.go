@@ -45,7 +45,7 @@ func (e *Error) Error() string {
 // *report.Comparison. name is that of the file, for errors, which are of type
 // *Error.
 func Decode(name string, data []byte) ([]any, error) {
-	p := &parser{data: data, types: map[reflect.Type]*shape{}, names: map[string]string{}}
+	p := &parser{data: data, types: map[reflect.Type]*shape{}}
 	var docs []any
 	for p.skipSpace(); p.pos < len(data); p.skipSpace() {
 		v, err := p.document()
