@@ -51,6 +51,15 @@ func EnergyText(e report.Energy, q energy.Quality) string {
 	return s
 }
 
+// PowerText prints the mean power of an energy, in the digits that the energy
+// is known by.
+func PowerText(e report.Energy, q energy.Quality) string {
+	if q == energy.Estimated {
+		return "≈ " + quantity(*e.PowerW, "W", 2)
+	}
+	return quantity(*e.PowerW, "W", digitsOf(deref(e.EnergyJ), e.UncertaintyJ, 2, valueDigits))
+}
+
 // Amount prints joules that were attributed, with their uncertainty and no more
 // digits than the split is good for: "818 ± 10 J".
 func Amount(j float64, u *float64) string { return amount(j, u) }

@@ -75,7 +75,7 @@ func runFacts(d Document, r *report.Run) []Fact {
 			Source: d.at("attribution.target_j")}, Note: "attributed by " + a.Method}}, facts...)
 	}
 	return append(facts,
-		Fact{Label: "mean power", Value: d.known(r.Total.PowerW, digits("W", 4), r.Total.Reason, "total.power_w"), Note: string(q)},
+		Fact{Label: "mean power", Value: d.known(r.Total.PowerW, func(float64) string { return output.PowerText(r.Total, q) }, r.Total.Reason, "total.power_w"), Note: string(q)},
 		Fact{Label: "time", Value: Value{Text: output.Seconds(r.DurationS), Source: d.at("duration_s")}})
 }
 

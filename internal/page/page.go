@@ -82,6 +82,7 @@ type Table struct {
 	Left    int // so many columns are texts
 	Rows    [][]Value
 	Total   bool   // the last row is the sum
+	Folded  bool   // shown to who asks for it
 	Note    string // what is not shown
 }
 

@@ -254,17 +254,17 @@ func domainTable(d Document, r *report.Run) Table {
 		}
 		t.Rows = append(t.Rows, []Value{{Text: name}, {Text: string(m.Quality)}, plainText(m.Origin),
 			d.known(m.EnergyJ, func(float64) string { return output.EnergyText(m.Energy, m.Quality) }, m.Reason, "domains[%d].energy_j", i),
-			d.known(m.PowerW, digits("W", 4), m.Reason, "domains[%d].power_w", i)})
+			d.known(m.PowerW, func(float64) string { return output.PowerText(m.Energy, m.Quality) }, m.Reason, "domains[%d].power_w", i)})
 	}
 	q := output.TotalQuality(r)
 	t.Rows = append(t.Rows, []Value{{Text: "total"}, {Text: string(q)}, {Text: output.Plain(r.Source.Name)},
 		d.known(r.Total.EnergyJ, func(float64) string { return output.EnergyText(r.Total, q) }, r.Total.Reason, "total.energy_j"),
-		d.known(r.Total.PowerW, digits("W", 4), r.Total.Reason, "total.power_w")})
+		d.known(r.Total.PowerW, func(float64) string { return output.PowerText(r.Total, q) }, r.Total.Reason, "total.power_w")})
 	return t
 }
 
 func metricTable(d Document, r *report.Run) Table {
-	t := Table{Caption: "Everything else that was measured", Header: []string{"metric", "from", "value"}, Left: 2}
+	t := Table{Caption: "Everything else that was measured", Folded: true, Header: []string{"metric", "from", "value"}, Left: 2}
 	for _, name := range output.MetricNames(r.Metrics) {
 		m := r.Metrics[name]
 		t.Rows = append(t.Rows, []Value{plainText(name), plainText(m.Source),

@@ -63,7 +63,7 @@ func runRows(d Document, r *report.Run) []row {
 	}
 	p := row{source: d.at("total.power_w"), kind: "run", subject: subject, measure: "power", value: r.Total.PowerW, unit: "W", runs: 1, quality: string(q), reason: r.Total.Reason}
 	if p.value != nil {
-		p.text = output.Quantity(*p.value, "W", 4)
+		p.text = output.PowerText(r.Total, q)
 	}
 	return append(out, p, row{source: d.at("duration_s"), kind: "run", subject: subject, measure: "time", value: &r.DurationS, unit: "s", runs: 1,
 		quality: "measured", text: output.Seconds(r.DurationS)})

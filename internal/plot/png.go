@@ -130,10 +130,15 @@ func rim(centre Point, radius float64) []Point {
 	return pts
 }
 
-// stroke draws a line as a rectangle for each of its parts, longer by half its
-// width at both ends so that corners are closed. All go round the same way:
-// where they overlap they add up instead of cancelling.
+// The dashes of a line, and the gaps between them.
+const dash, gap = 4.0, 3.0
+
+// stroke draws a line as a rectangle for each of its parts. All go round the
+// same way: where they overlap they add up instead of cancelling. At a sharp
+// corner they are longer by half their width, which closes it; elsewhere that
+// would only thicken the line.
 func (c *canvas) stroke(pts []Point, half float64, dashed bool) {
+	phase := 0.0 // how far into a dash and its gap the line is
 	for i := 1; i < len(pts); i++ {
 		a, b := pts[i-1], pts[i]
 		length := math.Hypot(b.X-a.X, b.Y-a.Y)
@@ -142,17 +147,28 @@ func (c *canvas) stroke(pts []Point, half float64, dashed bool) {
 		}
 		dx, dy := (b.X-a.X)/length, (b.Y-a.Y)/length
 		if !dashed {
-			over := 0.0
-			if len(pts) > 2 {
-				over = half * 0.7
-			}
-			c.segment(a, dx, dy, -over, length+over, half)
+			c.segment(a, dx, dy, -half*sharp(pts, i-1), length+half*sharp(pts, i), half)
 			continue
 		}
-		for at := 0.0; at < length; at += 7 {
-			c.segment(a, dx, dy, at, math.Min(at+4, length), half)
+		for at := -phase; at < length; at += dash + gap {
+			if from, to := math.Max(at, 0), math.Min(at+dash, length); to > from {
+				c.segment(a, dx, dy, from, to, half)
+			}
 		}
+		phase = math.Mod(phase+length, dash+gap)
 	}
+}
+
+// sharp returns 1 where a line turns by more than a bit at point i, else 0.
+func sharp(pts []Point, i int) float64 {
+	if i == 0 || i == len(pts)-1 {
+		return 0
+	}
+	ux, uy, vx, vy := pts[i].X-pts[i-1].X, pts[i].Y-pts[i-1].Y, pts[i+1].X-pts[i].X, pts[i+1].Y-pts[i].Y
+	if ux*vx+uy*vy < 0.85*math.Hypot(ux, uy)*math.Hypot(vx, vy) {
+		return 1
+	}
+	return 0
 }
 
 func (c *canvas) segment(a Point, dx, dy, from, to, half float64) {
