@@ -126,7 +126,7 @@ func stored(t testing.TB, name string) *report.Run {
 // mixed is a report of everything there is.
 func mixed(t testing.TB) []Document {
 	docs := []Document{{File: "comparison.json", Value: comparison()}, {File: "trials.json", Value: trials()}}
-	for _, name := range []string{"run-split-samples", "run-split-cycles", "run-estimate", "run-failed-zone"} {
+	for _, name := range []string{"run-split-samples", "run-split-cycles", "run-estimate", "run-failed-zone", "run-cross-check", "run-split-all"} {
 		docs = append(docs, Document{File: name + ".json", Value: stored(t, name)})
 	}
 	return docs

@@ -31,7 +31,7 @@ func runSection(d Document, r *report.Run) Section {
 	if f, ok := processFigure(d, r); ok {
 		s.Figures = append(s.Figures, f)
 	}
-	s.Tables = append(s.Tables, domainTable(d, r))
+	s.Tables = append(append(s.Tables, domainTable(d, r)), moreTables(d, r)...)
 	if len(r.Metrics) > 0 {
 		s.Tables = append(s.Tables, metricTable(d, r))
 	}
