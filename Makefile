@@ -62,7 +62,7 @@ soak: labtest accuracy ## slow: every guest of the lab, and every fuzz target fo
 	$(GO) run ./testdata/fuzz 30s
 
 bench: build ## the benchmarks of reading, sampling and starting
-	$(GO) test -run '^$$' -bench . -benchmem ./rapl ./perfevent/... ./msr ./internal/host ./internal/session ./internal/procusage ./internal/attribute ./bpfprog
+	$(GO) test -run '^$$' -bench . -benchmem ./rapl ./perfevent/... ./msr ./internal/host ./internal/session ./internal/procusage ./internal/attribute ./internal/history ./internal/output ./bpfprog
 	$(GO) build -o bin/bench ./testdata/bench && bin/bench ./energyprobe
 
 generate: ## rebuild what is generated and committed

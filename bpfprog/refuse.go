@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -37,6 +38,25 @@ func refuse(tried string, err error) *energy.Refusal {
 	}
 	r.Reason = tried + ": " + reason
 	return r
+}
+
+// initialPIDs is the inode of the first PID namespace (PROC_PID_INIT_INO of
+// include/linux/proc_ns.h).
+const initialPIDs = "pid:[4026531836]"
+
+// foreignPIDs refuses to account from within a PID namespace: the programs see
+// the host's numbers, and would take another process for the one asked for. It
+// is nil where numbers are the host's, or /proc does not say.
+func foreignPIDs() *energy.Refusal {
+	ns, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil || ns == initialPIDs {
+		return nil
+	}
+	return &energy.Refusal{
+		Name: "ebpf", Kind: energy.ErrForbidden,
+		Reason: "this is a PID namespace of its own (" + ns + "), as containers have: the kernel's programs know processes by the host's numbers",
+		Remedy: "docker run --pid=host ...\n# Kubernetes: hostPID: true in the pod's spec",
+	}
 }
 
 const lockdown = "the kernel is locked down for confidentiality (/sys/kernel/security/lockdown): programs may not read its memory"

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -82,9 +83,10 @@ const (
 // Tracker is the kernel's account of all that runs.
 type Tracker struct {
 	o       Options
-	power   *Power // nil: joules are given to Interval
+	power   atomic.Pointer[Power] // nil: joules are given to Interval
 	objects usageObjects
 	links   []link.Link
+	at      []energy.Instant // by place: when user space last ended an interval
 	ticks   []int
 	ended   *ringbuf.Reader
 	refused []*energy.Refusal
@@ -114,7 +116,10 @@ func Open(o Options) (*Tracker, error) {
 	if len(o.Places) == 0 || len(o.Places) > 32 || o.CPUs > 1024 {
 		return nil, refuse("account for this machine", fmt.Errorf("%d packages and %d CPUs: the programs take 1 to 32, and up to 1024", len(o.Places), o.CPUs))
 	}
-	t := &Tracker{o: o, procs: map[key]*energy.Process{}, threads: map[key]*energy.Thread{}, unswept: map[key]bool{}, has: map[string]bool{}, stop: make(chan struct{})}
+	if r := foreignPIDs(); r != nil {
+		return nil, r
+	}
+	t := &Tracker{o: o, procs: map[key]*energy.Process{}, threads: map[key]*energy.Thread{}, unswept: map[key]bool{}, has: map[string]bool{}, stop: make(chan struct{}), at: make([]energy.Instant, len(o.Places))}
 	if t.o.Rho == 0 {
 		t.o.Rho = attribute.DefaultRho
 	}
@@ -188,7 +193,7 @@ func (t *Tracker) prepare() error {
 	n := uint32(len(t.o.Places))
 	facts := make([]usageCpuFacts, t.o.CPUs)
 	for i := range facts {
-		facts[i] = usageCpuFacts{Place: n, Sibling: -1}
+		facts[i] = usageCpuFacts{Place: n, Sibling: -1, FreqAt: uint64(energy.Now())}
 		if i < len(t.o.Siblings) {
 			facts[i].Sibling = int32(t.o.Siblings[i])
 		}
@@ -271,11 +276,9 @@ func (t *Tracker) settleAll() error {
 	return nil
 }
 
-// Settle accounts for what the caller has run up to now.
-func (t *Tracker) Settle() error {
-	_, err := t.runOn(t.objects.SettleCpu, anyCPU, nil)
-	return err
-}
+// Settle accounts for what every CPU has run up to now. What runs on without a
+// switch is in no account before.
+func (t *Tracker) Settle() error { return t.settleAll() }
 
 // anyCPU is the one that the caller is on: no other has to be interrupted.
 const anyCPU = -1
@@ -300,7 +303,7 @@ func (t *Tracker) Watch(p Power) error {
 		t.closeClocks()
 		return refuse("read the counters in the kernel", err)
 	}
-	t.power = &p
+	t.power.Store(&p)
 	return nil
 }
 
@@ -374,14 +377,14 @@ func (t *Tracker) Method() energy.Method {
 }
 
 // InKernel reports whether intervals end in the kernel.
-func (t *Tracker) InKernel() bool { return t.power != nil }
+func (t *Tracker) InKernel() bool { return t.power.Load() != nil }
 
 // Interval ends an interval on every place, as of an instant that has passed.
 // Joules are ignored where the kernel reads the counters, and the instant too.
 func (t *Tracker) Interval(at energy.Instant, joules [][energy.NumDomains]float64) error {
 	for k := range t.o.Places {
 		var j [energy.NumDomains]float64
-		if t.power == nil {
+		if t.power.Load() == nil {
 			j = joules[k]
 		}
 		if _, err := t.IntervalOf(k, at, j); err != nil {
@@ -395,20 +398,55 @@ func (t *Tracker) Interval(at energy.Instant, joules [][energy.NumDomains]float6
 // before ended later than that: the joules are the caller's to give again.
 func (t *Tracker) IntervalOf(k int, at energy.Instant, joules [energy.NumDomains]float64) (ended bool, err error) {
 	order := [7]uint64{uint64(k)}
-	cpu := anyCPU
-	if t.power != nil {
-		order[1], cpu = 1, t.power.Leaders[k] // which alone can read them
-	} else {
+	if p := t.power.Load(); p != nil {
+		order[1] = 1
+		return t.end(&order, p.Leaders[k]) // which alone can read them
+	}
+	// The kernel takes so many joules at a time: a machine that stood still for
+	// a minute has more.
+	pieces := 1
+	for d := range domains {
+		if j := joules[d]; j > most {
+			pieces = max(pieces, int(math.Ceil(j/most)))
+		}
+	}
+	from := t.at[k]
+	if pieces > maxPieces || from == 0 {
+		pieces = 1
+	}
+	for n := range pieces {
 		for d := range domains {
 			if j := joules[d]; j > 0 {
-				order[2+d] = uint64(math.Round(j / kernelTick))
+				order[2+d] = uint64(math.Round(j / float64(pieces) / kernelTick))
 			}
 		}
 		order[6] = uint64(at)
+		if n < pieces-1 {
+			order[6] = uint64(from.Add(at.Sub(from) / time.Duration(pieces) * time.Duration(n+1)))
+		}
+		done, err := t.end(&order, anyCPU)
+		if err != nil {
+			return ended, err
+		}
+		ended = ended || done
 	}
-	done, err := t.runOn(t.objects.EndInterval, cpu, &order)
+	if ended {
+		t.at[k] = at
+	}
+	return ended, nil
+}
+
+// most is how many joules an interval takes, just below MOST of
+// src/usage.bpf.c; what goes beyond falls to nobody.
+const (
+	most      = 2000.0
+	maxPieces = 1000
+)
+
+func (t *Tracker) end(order *[7]uint64, cpu int) (bool, error) {
+	done, err := t.runOn(t.objects.EndInterval, cpu, order)
 	if err != nil {
-		return false, fmt.Errorf("end an interval on package %d: %w", t.o.Places[k].Socket, err)
+		return false, fmt.Errorf("end an interval on package %d: %w", t.o.Places[order[0]].Socket, err)
 	}
 	return done == 1, nil
 }

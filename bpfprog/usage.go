@@ -182,21 +182,28 @@ func (t *Tracker) packages() ([]energy.PackageUsage, error) {
 
 // tick returns the joules of a count of domain d on place k.
 func (t *Tracker) tick(k, d int) float64 {
-	if t.power == nil {
+	p := t.power.Load()
+	if p == nil {
 		return kernelTick
 	}
-	return t.power.Ticks[k][d]
+	return p.Ticks[k][d]
 }
 
 // Counts are what happened on all CPUs since the tracker started.
 type Counts struct {
 	Switches, FrequencyChanges, IdleEntries, ThermalTrips uint64
-	Interrupts, IdleShallow, IdleDeep                     time.Duration
+	// Unread are slices whose cycles could not be read: they weigh as much per
+	// nanosecond as those before.
+	Unread uint64
+	// Missed are looks at the counters that failed.
+	Missed                            uint64
+	Interrupts, IdleShallow, IdleDeep time.Duration
 }
 
 // Counts reads them.
 func (t *Tracker) Counts() (Counts, error) {
 	var out Counts
+	now := energy.Now()
 	for i := range t.o.CPUs {
 		var c usageCpu
 		if err := t.objects.Cpus.Lookup(uint32(i), &c); err != nil {
@@ -213,8 +220,21 @@ func (t *Tracker) Counts() (Counts, error) {
 				out.IdleDeep += time.Duration(c.IdleNs[state])
 			}
 		}
+		// Who sleeps has not said for how long.
+		if asleep := now.Sub(energy.Instant(c.IdleSince)); c.IdleState > 2 {
+			out.IdleDeep += asleep
+		} else if c.IdleState > 0 {
+			out.IdleShallow += asleep
+		}
 	}
-	return out, t.objects.Throttled.Get(&out.ThermalTrips)
+	for k := range t.o.Places {
+		var p usagePlace
+		if err := t.objects.Places.Lookup(uint32(k), &p); err != nil {
+			return out, fmt.Errorf("read the account of package %d: %w", t.o.Places[k].Socket, err)
+		}
+		out.Missed += p.Missed
+	}
+	return out, errors.Join(t.objects.Throttled.Get(&out.ThermalTrips), t.objects.Unread.Get(&out.Unread))
 }
 
 // Has reports whether the kernel lets the tracker account for Interrupts, Idle,

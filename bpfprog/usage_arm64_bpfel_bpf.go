@@ -86,6 +86,8 @@ type usageCpuFacts struct {
 	Sibling int32
 	Freq    uint32
 	Pad     uint32
+	FreqAt  uint64
+	Turns   uint64
 }
 
 type usageLine struct {
@@ -125,6 +127,8 @@ type usagePlace struct {
 	Busy   uint64
 	Period uint64
 	Owed   int64
+	Looked uint64
+	Blind  uint64
 }
 
 type usageProcess struct {
@@ -160,6 +164,8 @@ type usageTask struct {
 	ProcessStart uint64
 	Threads      uint32
 	Live         uint32
+	Over         uint32
+	Pad          uint32
 	Accounts     [0]usageAccount
 }
 
@@ -205,10 +211,10 @@ const (
 	usageVarN_places       = "n_places"
 	usageVarRoot           = "root"
 	usageVarRootCgroup     = "root_cgroup"
-	usageVarRunning        = "running"
 	usageVarThreadLines    = "thread_lines"
 	usageVarThrottled      = "throttled"
 	usageVarTool           = "tool"
+	usageVarUnread         = "unread"
 	usageVarUnusedAccount  = "unused_account"
 	usageVarUnusedLine     = "unused_line"
 	usageVarUseCycles      = "use_cycles"
@@ -309,10 +315,10 @@ type usageVariableSpecs struct {
 	N_places      *ebpf.VariableSpec `ebpf:"n_places"`
 	Root          *ebpf.VariableSpec `ebpf:"root"`
 	RootCgroup    *ebpf.VariableSpec `ebpf:"root_cgroup"`
-	Running       *ebpf.VariableSpec `ebpf:"running"`
 	ThreadLines   *ebpf.VariableSpec `ebpf:"thread_lines"`
 	Throttled     *ebpf.VariableSpec `ebpf:"throttled"`
 	Tool          *ebpf.VariableSpec `ebpf:"tool"`
+	Unread        *ebpf.VariableSpec `ebpf:"unread"`
 	UnusedAccount *ebpf.VariableSpec `ebpf:"unused_account"`
 	UnusedLine    *ebpf.VariableSpec `ebpf:"unused_line"`
 	UseCycles     *ebpf.VariableSpec `ebpf:"use_cycles"`
@@ -389,10 +395,10 @@ type usageVariables struct {
 	N_places      *ebpf.Variable `ebpf:"n_places"`
 	Root          *ebpf.Variable `ebpf:"root"`
 	RootCgroup    *ebpf.Variable `ebpf:"root_cgroup"`
-	Running       *ebpf.Variable `ebpf:"running"`
 	ThreadLines   *ebpf.Variable `ebpf:"thread_lines"`
 	Throttled     *ebpf.Variable `ebpf:"throttled"`
 	Tool          *ebpf.Variable `ebpf:"tool"`
+	Unread        *ebpf.Variable `ebpf:"unread"`
 	UnusedAccount *ebpf.Variable `ebpf:"unused_account"`
 	UnusedLine    *ebpf.Variable `ebpf:"unused_line"`
 	UseCycles     *ebpf.Variable `ebpf:"use_cycles"`

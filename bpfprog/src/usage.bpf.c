@@ -27,6 +27,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define DOMAINS 4 /* package, core, uncore, dram */
 #define RING 2048
 #define BINS 8
+#define MOST (1ull << 43) /* counts of an interval: 2 kJ in a fraction of a second are no work of anybody's */
 #define MEMORY (1ull << 20) /* ns over which a CPU's weight per ns is averaged */
 #define SLICES 8 /* that a look back in time knows, a power of two */
 #define STATES 12 /* idle states with a line of their own; deeper ones share the last */
@@ -59,6 +60,8 @@ struct cpu_facts {
 	s32 sibling;	/* the CPU on the same core, -1 for none */
 	u32 freq;	/* kHz, 0 for unknown */
 	u32 pad;
+	u64 freq_at;	/* turns are known up to here */
+	u64 turns;	/* time by frequency since the present slice began */
 };
 
 struct sums {
@@ -136,6 +139,8 @@ struct place {
 	u64 busy;			/* its counters are being read, or its interval ended */
 	u64 period;			/* between two refreshes of the counters, ns; 0 while it is not known */
 	s64 owed;			/* time that went by and is in no interval yet, ns */
+	u64 looked;			/* the last look at the counters */
+	u64 blind;			/* looks have been left out since the last interval */
 };
 
 struct rate {
@@ -149,6 +154,7 @@ struct task {
 	u64 cgroup, css;	/* css: the set of groups that party and cgroup were told from */
 	u64 process_start;
 	u32 threads, live; /* of a group's leader */
+	u32 over, pad; /* it has ended, and user space knows */
 	struct account accounts[]; /* by place */
 };
 
@@ -281,7 +287,7 @@ struct {
 u64 lost_processes;	/* ended, and no room in the ring */
 u64 lost_threads;	/* ended, and no room in the ring or in past */
 u64 lost_tasks;		/* no memory for a record */
-bool running = 1;
+u64 unread;		/* slices whose cycles could not be read */
 
 #define barrier() asm volatile("" ::: "memory")
 #define keep(x) asm volatile("" : "+r"(x))
@@ -311,27 +317,30 @@ static u64 busy_of(struct cpu *c, u64 now)
 	return busy;
 }
 
-/*
- * The weight of dt ns, of which shared ns went by with the sibling at work too, at cycles in all (0 for unknown: time
- * weighs).
- */
-static u64 weigh(u64 dt, u64 shared, u64 cyc, u32 freq)
+/* Time by frequency (GHz, nearly) since the last call. */
+static u64 turn(struct cpu_facts *f, u64 now)
 {
-	u64 w = dt;
+	u64 turns = f->turns;
 
-	if (use_cycles)
-		w = cyc;
-	else if (use_frequency && freq)
-		w = dt * (freq >> 4) >> 16; /* GHz, nearly */
+	if (now > f->freq_at)
+		turns += (now - f->freq_at) * (f->freq >> 4) >> 16;
+	f->freq_at = now;
+	f->turns = 0;
+	return turns;
+}
+
+/* The weight of work done in dt ns, of which shared ns went by with the sibling at work too. */
+static u64 weigh(u64 work, u64 dt, u64 shared)
+{
 	if (use_siblings && dt) {
 		if (shared > dt)
 			shared = dt;
-		/* per mille keeps the product within 64 bits */
+		/* a part of 1024 keeps the product within 64 bits */
 		u64 part = shared * 1024 / dt;
 
-		w -= (w * part >> 10) * (1024 - half_rho) >> 10;
+		work -= (work * part >> 10) * (1024 - half_rho) >> 10;
 	}
-	return w;
+	return work;
 }
 
 /* ---- charging ---- */
@@ -465,102 +474,143 @@ static u64 coordinate(struct cpu *c)
 	return sum;
 }
 
-/* End the present slice of CPU c, which this runs on, and begin another of who runs next. */
-static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_party)
-{
-	u64 now, dt, irq = c->irq_ns, shared = 0, w, w_irq = 0, w_task;
-	u64 cyc = 0, ins = 0, cyc_now = 0, ins_now = 0, b, slot;
-	u32 party = c->party;
-	struct cpu *s = 0;
+/* What has been counted on a CPU. */
+struct reading {
+	u64 at, cycles, instructions;
+};
 
-	/* Time and cycles belong to the same moment, as nearly as can be. */
-	if (use_cycles)
-		cyc_now = count(&cycles, BPF_F_CURRENT_CPU);
-	now = bpf_ktime_get_ns();
-	dt = c->since && now > c->since ? now - c->since : 0;
-	if (use_cycles) {
-		ins_now = count(&instructions, BPF_F_CURRENT_CPU);
-		if (cyc_now > c->cycles)
-			cyc = cyc_now - c->cycles;
-		if (ins_now > c->instructions)
-			ins = ins_now - c->instructions;
+/* What ran between two readings. */
+struct slice_work {
+	u64 dt, irq, cycles, instructions, weight, weight_irq;
+};
+
+/* Time and cycles belong to the same moment, as nearly as can be. */
+static inline __attribute__((always_inline)) void read_now(struct reading *r)
+{
+	r->cycles = use_cycles ? count(&cycles, BPF_F_CURRENT_CPU) : 0;
+	r->at = bpf_ktime_get_ns();
+	r->instructions = use_cycles ? count(&instructions, BPF_F_CURRENT_CPU) : 0;
+}
+
+/* How much the present slice of CPU c weighs. */
+static inline __attribute__((always_inline)) void measure(struct cpu *c, struct cpu_facts *f, struct reading *r,
+							   struct slice_work *w)
+{
+	u64 shared = 0, work;
+
+	w->dt = c->since && r->at > c->since ? r->at - c->since : 0;
+	w->irq = c->irq_ns < w->dt ? c->irq_ns : w->dt;
+	w->cycles = w->instructions = 0;
+	work = w->dt;
+	if (use_cycles && c->since) {
+		if (r->cycles && c->cycles) {
+			if (r->cycles > c->cycles)
+				w->cycles = r->cycles - c->cycles;
+			if (r->instructions > c->instructions)
+				w->instructions = r->instructions - c->instructions;
+			work = w->cycles;
+		} else {
+			/* A counter is gone, as when its CPU went off: as much as of late. */
+			work = w->dt * c->rate >> 16;
+			__sync_fetch_and_add(&unread, 1);
+		}
+	} else if (use_frequency && f->freq) {
+		work = turn(f, r->at);
 	}
 	if (use_siblings && f->sibling >= 0) {
-		s = cpu_at(f->sibling);
+		struct cpu *s = cpu_at(f->sibling);
+
 		if (s) {
-			u64 busy = busy_of(s, now);
+			u64 busy = busy_of(s, r->at);
 
 			if (busy > c->sibling_ns)
 				shared = busy - c->sibling_ns;
 			c->sibling_ns = busy;
 		}
 	}
-	if (irq > dt)
-		irq = dt;
-	__sync_fetch_and_add(&c->seq, 1);
+	if (c->party < PARTIES) {
+		w->weight = weigh(work, w->dt, shared);
+		w->weight_irq = w->irq && w->dt && w->dt < (1ull << 30) ? w->weight * w->irq / w->dt : 0;
+		return;
+	}
+	/* Interrupts of an idle CPU. */
+	w->weight = 0;
+	if (w->irq)
+		w->weight = use_cycles ? w->cycles : use_frequency && f->freq ? w->irq * (f->freq >> 4) >> 16 : w->irq;
+	w->weight_irq = w->weight;
+}
+
+/* Put the present slice into the CPU's own account. */
+static inline __attribute__((always_inline)) void book(struct cpu *c, struct slice_work *w)
+{
+	u64 slot, party = c->party;
+
 	/* Until something is known: time, or a cycle per ns. */
 	if (!c->rate)
 		c->rate = 1 << 16;
+	c->coord[KERNEL] += w->weight_irq;
+	c->party_ns[KERNEL] += w->irq;
+	c->irq_total += w->irq;
 	if (party < PARTIES) {
-		w = weigh(dt, shared, cyc, f->freq);
-		if (irq && dt)
-			w_irq = dt < (1ull << 30) ? w * irq / dt : 0;
-		w_task = w - w_irq;
-		slot = party & (PARTIES - 1);
+		slot = party;
 		keep(slot); /* older verifiers forget the check above */
 		slot &= PARTIES - 1;
-		c->coord[slot] += w_task;
+		c->coord[slot] += w->weight - w->weight_irq;
 		/* Taken for heavier than it was: that has been charged, and must not make what runs next weigh nothing. */
 		if (c->coord[slot] < c->seen[slot])
 			c->coord[slot] = c->seen[slot];
-		c->coord[KERNEL] += w_irq;
-		c->busy_ns += dt;
-		c->party_ns[slot] += dt - irq;
-		c->party_ns[KERNEL] += irq;
-		c->party_cycles[slot] += cyc;
-		c->party_instructions[slot] += ins;
-		if (dt > MEMORY / 16 && dt < (1ull << 32))
-			c->rate = (c->rate * MEMORY + (w << 16)) / (MEMORY + dt);
-		else if (dt > 1000 && dt <= MEMORY / 16) /* nearly the same, without a division */
-			c->rate = c->rate - (c->rate * dt / MEMORY) + (w << 16) / MEMORY;
+		c->busy_ns += w->dt;
+		c->party_ns[slot] += w->dt - w->irq;
+		c->party_cycles[slot] += w->cycles;
+		c->party_instructions[slot] += w->instructions;
+		if (w->dt > MEMORY / 16 && w->dt < (1ull << 32))
+			c->rate = (c->rate * MEMORY + (w->weight << 16)) / (MEMORY + w->dt);
+		else if (w->dt > 1000 && w->dt <= MEMORY / 16) /* nearly the same, without a division */
+			c->rate = c->rate - (c->rate * w->dt / MEMORY) + (w->weight << 16) / MEMORY;
 	} else {
-		/* Interrupts of an idle CPU. */
-		w = w_irq = irq ? weigh(irq, 0, cyc, f->freq) : 0;
-		w_task = 0;
-		c->coord[KERNEL] += w_irq;
-		c->busy_ns += irq;
-		c->party_ns[KERNEL] += irq;
+		c->busy_ns += w->irq;
 	}
-	c->irq_total += irq;
 	slot = c->slices & (SLICES - 1);
 	c->last[slot].since = c->since;
-	c->last[slot].weight = w;
+	c->last[slot].weight = w->weight;
 	c->last[slot].party = party;
 	c->slices++;
-	c->since = now;
+}
+
+/* End the present slice of CPU c, which this runs on, and begin another of who runs next. */
+static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_party)
+{
+	struct reading r;
+	struct slice_work w;
+	u32 party = c->party;
+	u64 slot;
+
+	read_now(&r);
+	__sync_fetch_and_add(&c->seq, 1);
+	measure(c, f, &r, &w);
+	book(c, &w);
+	c->since = r.at;
 	c->party = next_party;
 	__sync_fetch_and_add(&c->seq, 1);
 
-	c->reached = b = coordinate(c);
+	c->reached = coordinate(c);
 	c->place = f->place;
-	if (party < PARTIES) {
-		if (prev) {
-			struct account *a = account_of(prev, f->place);
+	if (party < PARTIES && prev) {
+		struct account *a = account_of(prev, f->place);
 
-			if (a) {
-				a->cpu_ns += dt - irq;
-				a->cycles += cyc;
-				a->instructions += ins;
-				charge(c, prev, a, w_task, w);
-			}
+		if (a) {
+			a->cpu_ns += w.dt - w.irq;
+			a->cycles += w.cycles;
+			a->instructions += w.instructions;
+			charge(c, prev, a, w.weight - w.weight_irq, w.weight);
 		}
 	}
 	c->irq_ns = 0;
 	if (c->irq_depth)
-		c->irq_began = now;
-	c->cycles = cyc_now;
-	c->instructions = ins_now;
-	c->began = b;
+		c->irq_began = r.at;
+	c->cycles = r.cycles;
+	c->instructions = r.instructions;
+	c->began = c->reached;
 	slot = c->k & 1;
 	if (c->from.k != c->bounds[slot].k)
 		c->from = c->bounds[slot];
@@ -724,7 +774,9 @@ static u64 span_of(struct place *pl, u64 dt, bool force)
 {
 	s64 span = dt + pl->owed;
 
-	if (!force && !pl->period) {
+	if (pl->blind && !force) {
+		span = dt; /* of how many refreshes, nobody knows */
+	} else if (!force && !pl->period) {
 		pl->period = dt;
 	} else if (!force && dt < pl->period + pl->period / 2 + look_ns) { /* more is no single refresh */
 		pl->period += ((s64)dt - (s64)pl->period) >> 4;
@@ -732,6 +784,7 @@ static u64 span_of(struct place *pl, u64 dt, bool force)
 	} else if (!force) {
 		span = dt;
 	}
+	pl->blind = 0;
 	if (span < 0)
 		span = 0;
 	pl->owed += (s64)dt - span;
@@ -767,6 +820,14 @@ static int close_place(u32 p, u64 now, u64 counters[DOMAINS], bool force)
 		dt = 0;
 		for (int d = 0; d < DOMAINS; d++)
 			e[d] = 0;
+	}
+	for (int d = 0; d < DOMAINS; d++) {
+		if (e[d] <= MOST)
+			continue;
+		/* The machine slept, or somebody else's joules come in one go: rates would overflow. */
+		pl->energy[d] += e[d] - MOST;
+		pl->parties[NOBODY].energy[d] += (e[d] - MOST) << FRACTION;
+		e[d] = MOST;
 	}
 	span = span_of(pl, dt, force);
 	r = rate_of(p, pl->k);
@@ -846,15 +907,21 @@ int tick(void *ctx)
 	struct cpu_facts *f = bpf_map_lookup_elem(&facts, &cpu);
 	struct cpu *c = cpu_at(cpu);
 	struct place *pl;
+	u64 now;
 	u32 p;
 
-	if (!f || !c || !running)
+	if (!f || !c)
 		return 0;
 	p = f->place;
 	pl = bpf_map_lookup_elem(&places, &p);
 	/* It may interrupt settle_cpu() or end_interval(). */
 	if (!pl || c->seq & 1 || pl->busy)
 		return 0;
+	now = bpf_ktime_get_ns();
+	/* A busy kernel is late with looks, or leaves them out: more than one refresh may be found then. */
+	if (pl->looked && now - pl->looked > look_ns + look_ns / 8)
+		pl->blind = 1;
+	pl->looked = now;
 	read_and_close(p, pl, look_ns / 2, 0);
 	return 0;
 }
@@ -1050,7 +1117,7 @@ int dump(struct bpf_iter__task *ctx)
 	if (!task)
 		return 0;
 	t = bpf_task_storage_get(&tasks, task, 0, 0);
-	if (!t)
+	if (!t || t->over) /* a zombie has had its line */
 		return 0;
 	/* Its own CPU may be at it. */
 	if (!BPF_CORE_READ(task, on_cpu) && has_closed(t))
@@ -1082,7 +1149,10 @@ static bool end(struct task_struct *task, struct task *t, u32 kind)
 static void leave(struct task_struct *first, struct task *leader)
 {
 	/* 0: leader since an exec, with no other thread since */
-	if (__sync_fetch_and_add(&leader->live, (u32)-1) <= 1 && !end(first, leader, ENDED_PROCESS))
+	if (__sync_fetch_and_add(&leader->live, (u32)-1) > 1)
+		return;
+	leader->over = 1;
+	if (!end(first, leader, ENDED_PROCESS))
 		__sync_fetch_and_add(&lost_processes, 1);
 }
 
@@ -1167,7 +1237,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	struct cpu_facts *f = bpf_map_lookup_elem(&facts, &cpu);
 	struct task *p = 0, *n;
 
-	if (!c || !f || !running)
+	if (!c || !f)
 		return 0;
 	if (prev->pid)
 		p = record_of(prev);
@@ -1206,7 +1276,7 @@ int settle_cpu(void *ctx)
 	struct task *t = 0;
 	u32 pid = BPF_CORE_READ(self, pid);
 
-	if (!c || !f || !running)
+	if (!c || !f)
 		return 0;
 	if (pid) {
 		t = record_of(self);
@@ -1282,8 +1352,10 @@ int BPF_PROG(on_frequency, u32 khz, u32 cpu)
 	struct cpu_facts *f = bpf_map_lookup_elem(&facts, &cpu);
 	struct cpu *c = cpu_at(cpu);
 
-	if (f)
+	if (f) {
+		f->turns = turn(f, bpf_ktime_get_ns());
 		f->freq = khz;
+	}
 	if (c)
 		c->freq_changes++;
 	return 0;

@@ -48,5 +48,5 @@ func (a *app) examine() error {
 	if !d.CanMeasure {
 		a.status = exitEstimate
 	}
-	return a.write(d)
+	return a.deliver(d)
 }

@@ -15,8 +15,8 @@ var layers = [][]string{
 	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute"},
 	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage"},
 	{"internal/source", "internal/report"},
-	{"internal/session", "internal/result"},
-	{"bench", "calibrate", "internal/doctor", "internal/output", "internal/metrics"},
+	{"internal/session", "internal/compare", "internal/result", "internal/history"},
+	{"bench", "calibrate", "internal/trial", "internal/doctor", "internal/output", "internal/metrics"},
 	{"internal/page"},
 	{"cmd/energyprobe"},
 }
@@ -28,10 +28,13 @@ var narrow = map[string][]string{
 	"internal/result": {"internal/report"},
 	"internal/report": {"internal/energy"},
 	"internal/energy": {},
+	// It keeps results, however they came about.
+	"internal/history": {"internal/report", "internal/energy", "internal/stats"},
 	// Arithmetic: no files.
 	"internal/attribute": {"internal/energy"},
 	"internal/stats":     {},
 	"internal/plot":      {},
+	"internal/compare":   {"internal/report", "internal/stats"},
 }
 
 // generators make files of the tree and are no part of the program.

@@ -14,7 +14,6 @@ import (
 
 	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/page"
-	"github.com/energyprobe/energyprobe/internal/result"
 )
 
 // reportFlags are the flags of report alone.
@@ -93,7 +92,7 @@ func (a *app) report(f reportFlags, args []string) error {
 			return err
 		}
 	}
-	docs, err := a.readResults(args)
+	docs, err := a.readDocuments(args)
 	if err != nil {
 		return err
 	}
@@ -169,29 +168,22 @@ func prices(given map[string]string) (func(string) float64, error) {
 	}, nil
 }
 
-// readResults reads every file. One that is not readable ends it all: a report
-// without a file that was asked for would look complete.
-func (a *app) readResults(args []string) ([]page.Document, error) {
+// readDocuments reads every file. One that is not readable ends it all: a
+// report without a file that was asked for would look complete.
+func (a *app) readDocuments(args []string) ([]page.Document, error) {
 	var docs []page.Document
 	stdin := false
 	for _, name := range args {
-		var data []byte
-		var err error
-		switch {
-		case name == "-" && stdin:
+		if name == "-" && stdin {
 			return nil, errors.New("standard input can be read once only")
-		case name == "-":
-			name, stdin = "standard input", true
-			data, err = io.ReadAll(a.stdin)
-		default:
-			data, err = os.ReadFile(name)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("read result: %w", err)
-		}
-		values, err := result.Decode(name, data)
+		stdin = stdin || name == "-"
+		values, err := a.readResults(name)
 		if err != nil {
 			return nil, err
+		}
+		if name == "-" {
+			name = "standard input"
 		}
 		for i, v := range values {
 			docs = append(docs, page.Document{File: name, Index: i, Many: len(values) > 1, Value: v})

@@ -12,11 +12,13 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/session"
 	"github.com/energyprobe/energyprobe/internal/source"
+	"github.com/energyprobe/energyprobe/internal/trial"
 )
 
 // Exit statuses, beside the command's own.
@@ -46,7 +48,8 @@ type app struct {
 	out      string
 	hostRoot string
 	quiet    bool
-	top      int // rows of processes, for output.Options
+	history  bool // keep the result
+	top      int  // rows of processes, for output.Options
 }
 
 // run executes one command line and returns the exit status.
@@ -77,11 +80,16 @@ func tune() {
 func statusOf(err error) int {
 	var notFound *session.NotFoundError
 	var notExecutable *session.NotExecutableError
+	var failed *trial.FailedError
 	switch {
 	case errors.As(err, &notFound):
 		return exitNotFound
 	case errors.As(err, &notExecutable):
 		return exitNotExecutable
+	case errors.As(err, &failed):
+		return failed.Code
+	case errors.Is(err, trial.ErrInterrupted):
+		return exitSignal + int(unix.SIGINT)
 	}
 	return exitFailed
 }
@@ -95,6 +103,7 @@ joules, from the processor's own counters where there are any, and from a model
 with an honest range where there are none.
 
   energyprobe run -- python3 app.py     what did this command cost
+  energyprobe compare -- 'a' 'b'        which of two commands uses less, and how sure that is
   energyprobe report FILE -o page.html  results as a page, plots, tables
   energyprobe doctor                    what can be measured here, and how to get the rest`,
 		SilenceErrors: true,
@@ -122,14 +131,16 @@ with an honest range where there are none.
 	f.StringVarP(&a.out, "output", "o", "", "write the result to `FILE`, whole or not at all, instead of standard output")
 	f.StringVar(&a.hostRoot, "host-root", "", "`DIR` under which the host's /sys, /proc and /dev are found")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no warnings and no progress on standard error")
+	f.BoolVar(&a.history, "history", false, "also keep the result in the history (energyprobe history)")
 	complete(root, "source", source.Names())
 	complete(root, "format", strings.Split(formatNames(), ", "))
 	root.AddGroup(
 		&cobra.Group{ID: "measure", Title: "Measure:"},
-		&cobra.Group{ID: "results", Title: "Look at results:"},
 		&cobra.Group{ID: "host", Title: "Know the host:"},
+		&cobra.Group{ID: "results", Title: "Work with results:"},
 	)
-	root.AddCommand(a.runCommand(), a.doctorCommand(), a.reportCommand())
+	cobra.EnableCommandSorting = false // run comes first
+	root.AddCommand(a.runCommand(), a.compareCommand(), a.gateCommand(), a.doctorCommand(), a.historyCommand(), a.reportCommand())
 	return root
 }
 

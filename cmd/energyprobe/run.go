@@ -18,6 +18,7 @@ import (
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/session"
 	"github.com/energyprobe/energyprobe/internal/source"
+	"github.com/energyprobe/energyprobe/internal/trial"
 )
 
 // runFlags are the flags of run alone.
@@ -34,6 +35,7 @@ type runFlags struct {
 	tdpW       float64
 
 	splitFlags
+	trials trialFlags
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -49,6 +51,7 @@ itself failed, 126 when the command is not executable, 127 when it was not
 found, 128+N when signal N ended it.`,
 		Example: `  energyprobe run -- python3 app.py
   energyprobe run --format json -o result.json -- make -j8
+  energyprobe run --repeat 20 --warmup 1 -- ./app
   energyprobe run --interval 100ms --format csv -- ./simulate
   sudo energyprobe run --user $USER --cross-check -- ./app
   sudo energyprobe run --baseline 5s --threads -- ./app
@@ -73,11 +76,13 @@ found, 128+N when signal N ended it.`,
 	fl.BoolVar(&f.waitAll, "wait-all", false, "measure until the last process the command started has ended")
 	fl.Float64Var(&f.tdpW, "tdp", 0, "thermal design power of one socket in `WATTS`, for the models")
 	f.splitFlags.add(c)
+	f.trials.add(c, 0)
 	groupUsage(c, []flagGroup{
 		{"What to measure", []string{"pid", "cgroup", "all", "duration", "wait-all", "user"}},
 		{"Whose joules they are", splitFlagNames[:]},
+		{"How often", []string{"repeat", "warmup", "prepare", "cleanup", "ignore-failure", "show-output"}},
 		{"How to measure", []string{"source", "interval", "cross-check", "per-core", "tdp", "host-root"}},
-		{"The result", []string{"format", "output", "quiet", "help"}},
+		{"The result", []string{"format", "output", "history", "quiet", "help"}},
 	})
 	return c
 }
@@ -115,7 +120,33 @@ func (f runFlags) check(args []string) error {
 	case f.tdpW < 0:
 		return fmt.Errorf("--tdp %g: want watts above 0", f.tdpW)
 	}
+	if err := f.checkRepeat(len(args) > 0); err != nil {
+		return err
+	}
 	return f.splitFlags.check(len(args) > 0)
+}
+
+// checkRepeat looks at what repeated runs can't have.
+func (f runFlags) checkRepeat(command bool) error {
+	t := f.trials
+	if t.repeat < 0 {
+		return fmt.Errorf("--repeat %d: want 1 or more", t.repeat)
+	}
+	if t.repeat == 0 {
+		if t.warmup != 0 || t.prepare != "" || t.cleanup != "" || t.ignoreFailure || t.showOutput {
+			return errors.New("--warmup, --prepare, --cleanup, --ignore-failure and --show-output go with --repeat N")
+		}
+		return nil
+	}
+	switch {
+	case !command:
+		return errors.New("--repeat goes with a command")
+	case f.interval > 0:
+		return errors.New("--interval gives the time series of one run: leave out --repeat, or --interval")
+	case f.threads || f.crossCheck || f.perCore:
+		return errors.New("--threads, --cross-check and --per-core are about one run: leave out --repeat")
+	}
+	return nil
 }
 
 func (a *app) measure(cmd *cobra.Command, f runFlags, args []string) error {
@@ -148,6 +179,9 @@ func (a *app) measure(cmd *cobra.Command, f runFlags, args []string) error {
 		}
 		o.Command = c
 	}
+	if f.trials.repeat > 0 {
+		return a.repeat(cmd, f, o, args)
+	}
 	if f.interval > 0 {
 		// A long series makes garbage collections, which are work that need not
 		// be inside the window.
@@ -164,7 +198,21 @@ func (a *app) measure(cmd *cobra.Command, f runFlags, args []string) error {
 		a.status = commandStatus(r.Command)
 	}
 	a.hint(r)
-	return a.write(r)
+	return a.deliver(r)
+}
+
+// repeat measures the command several times. The idle machine is watched once,
+// before the first.
+func (a *app) repeat(cmd *cobra.Command, f runFlags, o session.Options, args []string) error {
+	if err := f.trials.check(); err != nil {
+		return err
+	}
+	f.trials.baseline, o.Baseline = o.Baseline, 0
+	t, err := a.try(cmd.Context(), &f.trials, o, []trial.Command{{Name: joined(args), Argv: args}})
+	if t == nil {
+		return err
+	}
+	return errors.Join(err, a.deliver(t))
 }
 
 // catchSignals takes the signals that would end this process before its

@@ -26,12 +26,27 @@ type plan struct {
 
 // part is a plan's share on one package.
 type part struct {
-	pkg     int
-	watts   float64 // idle; 0 where not known
-	dynamic [energy.Parties]float64
-	// seconds by party, scaled, and the uncertainty of watts.
-	seconds     [energy.Parties]float64
-	uncertainty float64
+	pkg         int
+	watts       float64 // idle; 0 where not known
+	dynamic     [energy.Parties]float64
+	uncertainty float64 // of watts
+	// The seconds, scaled, by which parties' dynamic joules shrink, and idle
+	// grows, for a watt more.
+	own, others, nobody reach
+}
+
+// reach is seconds in which idle power is taken off joules: all of an account's
+// where it has more than idle power, none where it has less, and from none to
+// all where the uncertainty of idle power leaves that open.
+type reach struct{ least, most float64 }
+
+func (r *reach) add(gross, seconds, watts, uncertainty, factor float64) {
+	if gross >= (watts+uncertainty)*seconds {
+		r.least += factor * seconds
+	}
+	if gross > 0 && gross >= (watts-uncertainty)*seconds {
+		r.most += factor * seconds
+	}
 }
 
 // newPlan returns a nil plan where there is nothing to divide by; the lines
@@ -99,29 +114,55 @@ func (p *plan) add(k int, u *energy.PackageUsage, z Zone, i int) {
 		gross := positive(a.Joules[z.Domain])
 		below := min(gross, one.watts*positive(a.Seconds))
 		one.dynamic[who] = p.factor * (gross - below)
-		one.seconds[who] = p.factor * positive(a.Seconds)
 		p.idle += p.factor * below
+		of := &one.others
+		if who == int(energy.Target) {
+			of = &one.own
+		}
+		of.add(gross, positive(a.Seconds), one.watts, one.uncertainty, p.factor)
 	}
 	if p.idleKnown {
-		p.idle += p.factor * min(positive(u.Nobody.Joules[z.Domain]), one.watts*positive(u.Nobody.Seconds))
+		gross, seconds := positive(u.Nobody.Joules[z.Domain]), positive(u.Nobody.Seconds)
+		p.idle += p.factor * min(gross, one.watts*seconds)
+		one.nobody.add(gross, seconds, one.watts, one.uncertainty, p.factor)
 	}
 	p.parts = append(p.parts, one)
 }
 
-// uncertainty returns the half-widths of the target's and the idle line.
-func (p *plan) uncertainty(z Zone, target float64) (ofTarget, ofIdle float64) {
+// uncertainty returns the half-widths of the target's and the idle line, which
+// hold target and idle after rule r's terms moved idle energy.
+//
+// A counter that is off by a part of its joules is so in every line. Idle power
+// that is off by a watt takes a joule more for each second from those that ran
+// and from nobody's, and the policy hands out a part f of it to the target while
+// the lines grow by g (see [Rule.terms]):
+//
+//	d target / d watt = f (g others + nobody) - g (1-f) own
+//	d idle / d watt   = (1-f) (own + others + nobody), 0 with Proportional
+//
+// with the seconds of the target, of all others and of nobody. With idle apart,
+// that is the target's seconds.
+func (p *plan) uncertainty(z Zone, target, idle, f, g float64) (ofTarget, ofIdle float64) {
 	if z.Joules > 0 {
 		part := positive(z.Uncertainty) / z.Joules
-		ofTarget, ofIdle = part*target, part*p.idle
+		ofTarget, ofIdle = part*target, part*idle
 	}
 	if !p.idleKnown {
 		return ofTarget, 0
 	}
+	var up, fromIdle float64
 	for _, one := range p.parts {
-		ofTarget += one.uncertainty * one.seconds[energy.Target]
-		ofIdle += one.uncertainty * z.Seconds
+		less := g*(1-f)*one.own.most - f*(g*one.others.least+one.nobody.least)
+		more := f*(g*one.others.most+one.nobody.most) - g*(1-f)*one.own.least
+		up += one.uncertainty * max(less, more)
+		fromIdle += one.uncertainty * (1 - f) * (one.own.most + one.others.most + one.nobody.most)
 	}
-	return ofTarget, ofIdle
+	if g > 1 {
+		// Next to no dynamic energy that carries much idle: whose it is may be
+		// open altogether.
+		up, fromIdle = min(up, max(target, z.Joules-target)), 0
+	}
+	return ofTarget + up, ofIdle + fromIdle
 }
 
 // joulesOf returns what a package's intervals hold of a domain.

@@ -75,10 +75,14 @@ type Lines struct {
 	Idle         Amount
 	Unattributed Amount
 	// TargetUncertainty and IdleUncertainty hold the counter's part and what
-	// the idle power's uncertainty does to them; not that of the weights.
+	// the idle power's uncertainty does to them, after the policy's moves; not
+	// that of the weights.
 	TargetUncertainty, IdleUncertainty float64
 	Factor                             float64 // the counter's joules per joule the tracker's intervals cover
 	Reason                             string  // why a line is not known, or what the lines hold instead; "" where all is well
+	// Uncovered is the part of Reason that says which joules are unattributed for
+	// want of intervals, though every line may be known.
+	Uncovered string
 }
 
 // Sum adds the five lines.
@@ -110,44 +114,54 @@ func Split(z Zone, packages []energy.PackageUsage, r Rule) Lines {
 	target, tool, kernel := party[energy.Target], party[energy.Tool], party[energy.Kernel]
 	others := party[energy.Others] + tool
 	idle := p.idle
-	l.TargetUncertainty, l.IdleUncertainty = p.uncertainty(z, target)
+	f, g := 0.0, 1.0
 	if p.idleKnown {
-		up := r.move(&target, &others, &kernel, &idle)
-		tool *= up
+		f, g = r.terms(target, target+others+kernel, idle)
+		r.move(f, g, &target, &others, &kernel, &idle)
+		tool *= g
 	} else {
 		l.Reason = p.reason
 	}
+	l.TargetUncertainty, l.IdleUncertainty = p.uncertainty(z, target, idle, f, g)
 	l.Factor = p.factor
 	l.Target, l.Others, l.Kernel = Amount{target, true}, Amount{others, true}, Amount{kernel, true}
 	l.Tool, l.Idle = Amount{min(tool, others), true}, Amount{idle, p.idleKnown}
 	l.close(z.Joules)
 	if p.missing != "" {
-		l.Reason = join(l.Reason, p.missing)
+		l.Reason, l.Uncovered = join(l.Reason, p.missing), p.missing
 	}
 	return l
 }
 
-// move hands idle energy out and returns by what others' line grew.
-func (r Rule) move(target, others, kernel, idle *float64) (grown float64) {
-	grown = 1
+// terms returns the part of idle energy that the target gets, and by what the
+// lines of those that ran grow: 0 and 1 where idle stays apart. All is the
+// dynamic energy of the three.
+func (r Rule) terms(target, all, idle float64) (f, g float64) {
 	switch r.Policy {
 	case Proportional:
-		if all := *target + *others + *kernel; all > 0 {
-			grown = 1 + *idle/all
-			if math.IsInf(grown, 1) {
-				return 1 // next to nothing was spent: it can't carry idle
-			}
-			*target *= grown
-			*others *= grown
-			*kernel *= grown
-			*idle = 0
+		// Where next to nothing was spent, it can't carry idle.
+		if g := 1 + idle/all; all > 0 && !math.IsInf(g, 1) {
+			return target / all, g
 		}
 	case Reserved:
-		moved := *idle * min(positive(r.Share), 1)
+		return min(positive(r.Share), 1), 1
+	}
+	return 0, 1
+}
+
+// move hands idle energy out by the rule's terms.
+func (r Rule) move(f, g float64, target, others, kernel, idle *float64) {
+	switch {
+	case r.Policy == Reserved:
+		moved := f * *idle
 		*target += moved
 		*idle -= moved
+	case g > 1:
+		*target *= g
+		*others *= g
+		*kernel *= g
+		*idle = 0
 	}
-	return grown
 }
 
 // close makes the lines add up to the counter: what rounding left over is

@@ -188,6 +188,96 @@ func TestSplitUncertainty(t *testing.T) {
 	}
 }
 
+// What idle power may be off by reaches the target as the policy hands idle
+// energy out.
+func TestSplitUncertaintyByPolicy(t *testing.T) {
+	// 10 J beyond 90 J of an idle second: proportionally, all are the target's.
+	alone := energy.PackageUsage{Seconds: 1}
+	alone.Parties[energy.Target].Joules[energy.Package], alone.Parties[energy.Target].Seconds = 100, 1
+	for _, c := range []struct {
+		name         string
+		p            energy.PackageUsage
+		watts, off   float64
+		rule         Rule
+		target, idle float64
+	}{
+		{"alone, apart", alone, 90, 0.5, Rule{}, 0.1 + 0.5, 0.9 + 0.5},
+		{"alone, proportional", alone, 90, 0.5, Rule{Policy: Proportional}, 1, 0},
+		{"alone, half reserved", alone, 90, 0.5, Rule{Reserved, 0.5}, 0.55 + 0.25, 0.45 + 0.25},
+		{"alone, all reserved", alone, 90, 0.5, Rule{Reserved, 1}, 1, 0},
+		{"a quarter reserved", simple(), 9, 0.4, Rule{Reserved, 0.25},
+			0.01*(7.75+0.25*9) + 0.4*(0.25*0.75-0.75*0.25), 0.01*0.75*9 + 0.4*0.75},
+	} {
+		joules := 21.1
+		if c.p.Parties[energy.Others].Seconds == 0 {
+			joules = 100
+		}
+		z := Zone{Domain: energy.Package, Joules: joules, Uncertainty: 0.01 * joules, Seconds: 1, Packages: []int{0}, Idle: []Idle{{Watts: c.watts, Uncertainty: c.off, Known: true}}}
+		l := Split(z, []energy.PackageUsage{c.p}, c.rule)
+		if math.Abs(l.TargetUncertainty-c.target) > 1e-9 || math.Abs(l.IdleUncertainty-c.idle) > 1e-9 {
+			t.Errorf("%s: target within %v J, want %v; idle within %v J, want %v", c.name, l.TargetUncertainty, c.target, l.IdleUncertainty, c.idle)
+		}
+	}
+}
+
+// Whatever ran: if idle power is off by its uncertainty, or the counter by its
+// own, the target's line is off by no more than it says.
+func TestSplitUncertaintyHolds(t *testing.T) {
+	moved := 0
+	for seed := range uint64(3000) {
+		r := seeded(seed)
+		n := 1 + r.IntN(2)
+		packages := make([]energy.PackageUsage, n)
+		z := Zone{Seconds: 1}
+		const off = 1e-6 // small, for the formula is a derivative
+		for k := range packages {
+			p := &packages[k]
+			p.Seconds = 1
+			idle := 5 + 45*r.Float64()
+			left := 1.0
+			for who := range p.Parties {
+				s := left * r.Float64()
+				left -= s
+				// Some draw less than idle power.
+				p.Parties[who].Seconds, p.Parties[who].Joules[0] = s, s*idle*(0.8+3*r.Float64())
+			}
+			p.Nobody.Seconds, p.Nobody.Joules[0] = left, left*idle*(0.8+0.4*r.Float64())
+			if r.IntN(3) == 0 {
+				p.Nobody.Joules[0] = left * idle // as it was learnt
+			}
+			z.Packages = append(z.Packages, k)
+			z.Idle = append(z.Idle, Idle{Watts: idle, Uncertainty: off, Known: true})
+			z.Joules += joulesOf(p, 0) * (0.9 + 0.2*r.Float64())
+		}
+		rule := Rule{Policy(r.IntN(3)), r.Float64()}
+		l := Split(z, packages, rule)
+		for k := range packages {
+			for _, sign := range []float64{-1, 1} {
+				other := z
+				other.Idle = append([]Idle(nil), z.Idle...)
+				other.Idle[k].Watts += sign * off
+				change := math.Abs(Split(other, packages, rule).Target.J - l.Target.J)
+				if change > l.TargetUncertainty*1.001+1e-11 {
+					t.Fatalf("seed %d, %v: idle power that is off by %v W moves the target's %v J by %v, it says %v", seed, rule, off, l.Target.J, change, l.TargetUncertainty)
+				}
+				if change > 0.9*l.TargetUncertainty {
+					moved++
+				}
+			}
+		}
+		z.Uncertainty = 0.02 * z.Joules
+		for i := range z.Idle {
+			z.Idle[i].Uncertainty = 0
+		}
+		if l := Split(z, packages, rule); !near(l.TargetUncertainty, 0.02*l.Target.J) {
+			t.Fatalf("seed %d, %v: a counter within 2 %% says %v J within %v", seed, rule, l.Target.J, l.TargetUncertainty)
+		}
+	}
+	if moved < 500 {
+		t.Errorf("the bound was reached %d times: it says too much", moved)
+	}
+}
+
 func TestSplitOverPackages(t *testing.T) {
 	// A dram counter that spans the two dies of a socket.
 	a, b := simple(), simple()

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,17 +118,71 @@ func split(t *testing.T, command rival, args ...string) (*report.Run, float64) {
 		t.Fatal(err)
 	}
 	checkSplit(t, r)
-	return r, trueCommand(t, r)
+	truth := trueCommand(t, r)
+	explain(t, r, truth)
+	return r, truth
+}
+
+// explain says where an error may come from.
+func explain(t *testing.T, r *report.Run, joules float64) {
+	t.Helper()
+	if math.Abs(packageJoules(r)/joules-1) < 0.02 {
+		return
+	}
+	truth, err := lab.ReadTruth()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := truth.Process(r.Command.PID)
+	var cpu, own time.Duration
+	for _, p := range truth.Tree(root) {
+		cpu += p.CPU
+	}
+	for _, p := range r.Attribution.Processes {
+		if p.Party == "target" {
+			own += time.Duration(p.CPUS * 1e9)
+		}
+	}
+	t.Logf("%.3f J of %.3f J; CPU time %v of %v, %v of it and %.3f J before the exec; window from %v, forked %v, executed %v, exited %v, window until %v",
+		packageJoules(r), joules, own, cpu, root.AtExec.CPU, root.AtExec.Dynamic.Joules(), time.Duration(r.Window.StartNS), root.Forked, root.Execed, root.Exited, time.Duration(r.Window.EndNS))
+	for _, d := range r.Attribution.PerDomain {
+		t.Logf("%s: %s", d.ID, text(d.EnergyJ, d.TargetJ, d.OthersJ, d.KernelJ, d.IdleJ, d.UnattributedJ))
+	}
+	for _, i := range r.Attribution.Idle {
+		t.Logf("idle %s: %s W, %s", i.ID, text(i.PowerW, i.UncertaintyW), i.How)
+	}
+	for _, w := range r.Warnings {
+		t.Logf("warning: %s", w.Message)
+	}
+	t.Logf("intervals %+v", *r.Attribution.Intervals)
+}
+
+func text(values ...*float64) string {
+	var out []string
+	for _, v := range values {
+		if v == nil {
+			out = append(out, "-")
+			continue
+		}
+		out = append(out, fmt.Sprintf("%.4f", *v))
+	}
+	return strings.Join(out, " ")
+}
+
+func readTruth(t *testing.T) *lab.Truth {
+	t.Helper()
+	truth, err := lab.ReadTruth()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return truth
 }
 
 // trueCommand returns what a report's command really spent beyond an idle
 // machine, in package joules.
 func trueCommand(t *testing.T, r *report.Run) (sum float64) {
 	t.Helper()
-	truth, err := lab.ReadTruth()
-	if err != nil {
-		t.Fatal(err)
-	}
+	truth := readTruth(t)
 	root := truth.Process(r.Command.PID)
 	if root == nil || root.AtExec == nil {
 		t.Fatalf("process %d is not in the truth", r.Command.PID)
@@ -139,6 +194,11 @@ func trueCommand(t *testing.T, r *report.Run) (sum float64) {
 	// what it spent before counts, and is next to nothing.
 	return sum - root.AtExec.Dynamic.Joules()/2
 }
+
+// unattributedPart bounds what the eBPF methods may leave unattributed of a
+// counter. It is what the other lines lack of the counter: without a bound, lost
+// energy would add up as well.
+const unattributedPart = 0.01
 
 // checkSplit holds the report to its sums.
 func checkSplit(t *testing.T, r *report.Run) {
@@ -154,8 +214,15 @@ func checkSplit(t *testing.T, r *report.Run) {
 	}
 	for _, d := range r.Attribution.PerDomain {
 		sum := value(d.TargetJ) + value(d.OthersJ) + value(d.KernelJ) + value(d.IdleJ) + value(d.UnattributedJ)
-		if d.EnergyJ == nil || math.Abs(sum-*d.EnergyJ) > 1e-9**d.EnergyJ {
-			t.Errorf("%s: lines add up to %v J, the counter has %v", d.ID, sum, d.EnergyJ)
+		if d.EnergyJ == nil {
+			t.Errorf("%s: lines add up to %v J, the counter is not known", d.ID, sum)
+			continue
+		}
+		if math.Abs(sum-*d.EnergyJ) > 1e-9**d.EnergyJ {
+			t.Errorf("%s: lines add up to %v J, the counter has %v", d.ID, sum, *d.EnergyJ)
+		}
+		if u := value(d.UnattributedJ); strings.HasPrefix(r.Attribution.Method, "ebpf-") && u > unattributedPart**d.EnergyJ {
+			t.Errorf("%s: %v J of the counter's %v are unattributed", d.ID, u, *d.EnergyJ)
 		}
 	}
 	for _, p := range r.Attribution.Processes {
@@ -165,18 +232,32 @@ func checkSplit(t *testing.T, r *report.Run) {
 	}
 }
 
-// packages returns the target's package joules.
+// packageJoules returns the target's package joules.
 func packageJoules(r *report.Run) float64 {
-	sum := 0.0
+	return linesOf(r, func(s report.Split) []*float64 { return []*float64{s.TargetJ} })
+}
+
+// everybodysJoules returns the package joules of all that ran.
+func everybodysJoules(r *report.Run) float64 {
+	return linesOf(r, func(s report.Split) []*float64 { return []*float64{s.TargetJ, s.OthersJ, s.KernelJ} })
+}
+
+// linesOf adds up lines of the packages; what is not known is nothing.
+func linesOf(r *report.Run, of func(report.Split) []*float64) (sum float64) {
 	for _, d := range r.Attribution.PerDomain {
-		if len(d.ID) > 7 && d.ID[:7] == "package" && d.TargetJ != nil {
-			sum += *d.TargetJ
+		if !strings.HasPrefix(d.ID, "package") {
+			continue
+		}
+		for _, line := range of(d.Split) {
+			if line != nil {
+				sum += *line
+			}
 		}
 	}
 	return sum
 }
 
-// errors tries a case with every seed and reports median and 95th percentile
+// errorsOf tries a case with every seed and reports median and 95th percentile
 // of the errors, in percent.
 func errorsOf(t *testing.T, name string, limit float64, one func(t *testing.T, rng *rand.Rand) float64) {
 	t.Helper()
@@ -231,24 +312,61 @@ func bySource(t *testing.T, one func(t *testing.T, source string)) {
 
 const idlePower = "--idle-power=20" // idle_mw of the lab's packages
 
-// One CPU-bound command beside equal competitors on the same and on the other
-// socket, and on its own CPU.
+// competitors runs a CPU-bound command beside equal ones on the same and on the
+// other socket, and now and then on its own CPU, and returns its report and what
+// it really spent.
+func competitors(t *testing.T, rng *rand.Rand, source string) (*report.Run, float64) {
+	t.Helper()
+	cpus := runtime.NumCPU()
+	at := rng.Perm(cpus)
+	rivals := []rival{{"20s", at[1], ""}, {"20s", at[2%cpus], ""}}
+	if rng.IntN(2) == 0 {
+		rivals = append(rivals, rival{"20s", at[0], ""})
+	}
+	beside(t, rivals)
+	return split(t, rival{"1800ms", at[0], ""}, "--source", source, idlePower)
+}
+
+// One CPU-bound command beside equal competitors: its part is right, and so is
+// what all processes spent together.
 func TestGuestSplitCompetitors(t *testing.T) {
 	guest(t, "skylake-server")
 	reload(t, "wake_mw=0", "jitter_us=100")
-	cpus := runtime.NumCPU()
 	bySource(t, func(t *testing.T, source string) {
 		errorsOf(t, "equal competitors, "+source, 2, func(t *testing.T, rng *rand.Rand) float64 {
-			at := rng.Perm(cpus)
-			rivals := []rival{{"20s", at[1], ""}, {"20s", at[2%cpus], ""}}
-			if rng.IntN(2) == 0 {
-				rivals = append(rivals, rival{"20s", at[0], ""})
+			h, before := follow(t), readTruth(t)
+			r, truth := competitors(t, rng, source)
+			all := h.everybody(t, r, before)
+			off := everybodysJoules(r)/all - 1
+			t.Logf("all processes: %.3f J, %.3f J in truth: %+.2f %%", everybodysJoules(r), all, 100*off)
+			if !(math.Abs(off) <= 0.03) {
+				t.Errorf("all processes are off by %.2f %%", 100*off)
 			}
-			beside(t, rivals)
-			r, truth := split(t, rival{"1800ms", at[0], ""}, "--source", source, idlePower)
 			return packageJoules(r)/truth - 1
 		})
 	})
+}
+
+// What the split has no model of: power that comes with the first CPU that wakes
+// up, and power that grows with the cube of the frequency, which makes cycles of
+// a fast CPU dearer. The error is put down and not bounded.
+func TestGuestSplitUnmodelled(t *testing.T) {
+	guest(t, "skylake-server")
+	for _, c := range []struct {
+		name   string
+		params []string
+	}{
+		{"a step at waking (wake_mw=5000)", []string{"wake_mw=5000"}},
+		{"cubic power (cubic_mw=10000, 1 to 2 GHz)", []string{"wake_mw=0", "cubic_mw=10000", "freq_mhz=1000,2000,1500,2000"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			reload(t, append(c.params, "jitter_us=100")...)
+			errorsOf(t, "equal competitors, "+c.name+", perf", 0, func(t *testing.T, rng *rand.Rand) float64 {
+				r, truth := competitors(t, rng, "perf")
+				return packageJoules(r)/truth - 1
+			})
+		})
+	}
 }
 
 // CPUs of one package at different frequencies: cycles tell them apart, time
@@ -351,7 +469,11 @@ func TestGuestSplitIntensity(t *testing.T) {
 		t.Run(fmt.Sprint(hot), func(t *testing.T) {
 			reload(t, "wake_mw=0", "jitter_us=100", fmt.Sprintf("hot=hot:%d", hot))
 			for _, where := range []string{"side by side", "in turns"} {
-				errorsOf(t, fmt.Sprintf("a command that draws %d %%, %s, perf", hot, where), 0, func(t *testing.T, rng *rand.Rand) float64 {
+				limit := 0.0
+				if hot == 100 {
+					limit = 2 // it draws what everybody draws
+				}
+				errorsOf(t, fmt.Sprintf("a command that draws %d %%, %s, perf", hot, where), limit, func(t *testing.T, rng *rand.Rand) float64 {
 					rivalCPU := 0
 					if where == "side by side" {
 						rivalCPU = 1
@@ -399,10 +521,7 @@ func TestGuestSplitRanking(t *testing.T) {
 // trueDynamic returns what processes spent so far, by name.
 func trueDynamic(t *testing.T) map[string]float64 {
 	t.Helper()
-	truth, err := lab.ReadTruth()
-	if err != nil {
-		t.Fatal(err)
-	}
+	truth := readTruth(t)
 	out := map[string]float64{}
 	for _, p := range truth.Processes {
 		out[p.Comm] += p.Dynamic.Joules()

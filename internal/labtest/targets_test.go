@@ -112,6 +112,25 @@ func (h *history) within(t *testing.T, start, end time.Duration, belongs func(*l
 	return sum
 }
 
+// everybody returns what all processes spent within a report's window. Looks
+// leave the kernel's threads out: of what they spent since before was read, the
+// window has its part by time.
+func (h *history) everybody(t *testing.T, r *report.Run, before *lab.Truth) float64 {
+	t.Helper()
+	start, end := window(r)
+	sum := h.within(t, start, end, func(_ *lab.Truth, p *lab.Process) bool { return !p.KThread })
+	kernel := func(truth *lab.Truth) (sum float64) {
+		for _, p := range truth.Processes {
+			if p.KThread {
+				sum += p.Dynamic.Joules()
+			}
+		}
+		return sum
+	}
+	after := readTruth(t)
+	return sum + (kernel(after)-kernel(before))*float64(end-start)/float64(after.Now-before.Now)
+}
+
 // window returns when a report's window opened and closed.
 func window(r *report.Run) (start, end time.Duration) {
 	return time.Duration(r.Window.StartNS), time.Duration(r.Window.EndNS)

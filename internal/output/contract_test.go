@@ -3,6 +3,7 @@ package output
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 
@@ -16,7 +17,7 @@ import (
 // meta-schema of 2020-12.
 func TestJSONFulfilsTheSchema(t *testing.T) {
 	schemas := map[string]*jsonschema.Schema{}
-	for _, name := range []string{"run", "doctor"} {
+	for _, name := range []string{"run", "doctor", "trials", "comparison"} {
 		s, err := jsonschema.NewCompiler().Compile("../../docs/schema/" + name + ".v1.json")
 		if err != nil {
 			t.Fatal(err)
@@ -26,6 +27,7 @@ func TestJSONFulfilsTheSchema(t *testing.T) {
 	all := everything()
 	all["run-empty"] = &report.Run{Schema: report.RunSchema, Target: report.Target{Kind: "machine"},
 		Source: report.Source{Name: "perf", Quality: energy.Measured}}
+	maps.Copy(all, trialReports(t))
 	all["doctor-empty"] = &report.Doctor{Schema: report.DoctorSchema, Best: "model"}
 	for name, v := range all {
 		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(render(t, JSON, v, Options{})))

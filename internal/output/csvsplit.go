@@ -13,9 +13,13 @@ func attributionRows(r *report.Run) []valueRow {
 	a := r.Attribution
 	rows := methodRows(a)
 	if isSplit(r) {
-		rows = append(rows, splitRows("total", a, a.Split)...)
+		rows = append(rows, splitRows("total", "", a, a.Split)...)
 		for _, d := range a.PerDomain {
-			rows = append(rows, splitRows(d.ID, a, d.Split)...)
+			note := ""
+			if whole, known := domainOf(r, d.ID); known {
+				note = notInTotal(whole)
+			}
+			rows = append(rows, splitRows(d.ID, note, a, d.Split)...)
 		}
 	}
 	for _, p := range a.Processes {
@@ -68,10 +72,11 @@ func methodRows(a report.Attribution) []valueRow {
 	return rows
 }
 
-// splitRows are the lines of one split. The tool's is part of others.
-func splitRows(id string, a report.Attribution, s report.Split) []valueRow {
+// splitRows are the lines of one split; note goes into the reason column of those
+// that are known. The tool's is part of others.
+func splitRows(id, note string, a report.Attribution, s report.Split) []valueRow {
 	row := func(kind, name string, v, unc *float64) valueRow {
-		out := valueRow{kind: kind, id: id, value: v, unit: "J", quality: energy.Attributed, source: a.Method, unc: unc}
+		out := valueRow{kind: kind, id: id, value: v, unit: "J", quality: energy.Attributed, source: a.Method, unc: unc, reason: note}
 		if v == nil {
 			out.reason = reasonOf(s, name)
 		}

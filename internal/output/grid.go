@@ -21,7 +21,14 @@ type grid struct {
 
 // columns returns how many columns of a terminal s takes; escape sequences
 // take none.
-func columns(s string) int { return twwidth.Width(s) }
+func columns(s string) int {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return twwidth.Width(s)
+		}
+	}
+	return len(s) // plain ASCII, which nearly all cells are: no need to ask a table of Unicode
+}
 
 // lines renders the grid, without blanks at the ends of lines. Rules stand
 // below the header and above the footer; there are no frames, which say

@@ -14,6 +14,9 @@ func (m *markdown) split(r *report.Run, top int) {
 	m.para("**%s.**", md(spentText(r)))
 	t := newSplitTable(r)
 	rows := cellsOf(t.rows)
+	for i, part := range t.parts {
+		rows[i][0] = strings.Repeat("&emsp;", (columns(part.branch)+2)/3) + rows[i][0]
+	}
 	if last := len(rows) - 1; last > 0 {
 		for i, cell := range rows[last] {
 			rows[last][i] = "**" + cell + "**"

@@ -10,6 +10,7 @@ package output
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -80,9 +81,10 @@ func Environment(getenv func(string) string, tty bool, width int) Options {
 }
 
 // errUnsupported is for a value that has no rendering: a slip of the caller.
-var errUnsupported = errors.New("output: want *report.Run or *report.Doctor")
+var errUnsupported = errors.New("output: no form for this type")
 
-// Write renders v, a *report.Run or *report.Doctor, to w. It fails when w
+// Write renders v, a pointer to a result of package report, to w; a
+// json.RawMessage has one form, which is JSON. It fails when w
 // does, and when a number in v is NaN or infinite: the error names the field,
 // and nothing has been written then.
 func Write(w io.Writer, f Format, v any, o Options) error {
@@ -96,6 +98,16 @@ func Write(w io.Writer, f Format, v any, o Options) error {
 		err = writeRun(b, f, v, o)
 	case *report.Doctor:
 		err = writeDoctor(b, f, v, o)
+	case *report.Trials:
+		err = writeTrials(b, f, v, o)
+	case *report.Comparison:
+		err = writeComparison(b, f, v, o)
+	case *report.History:
+		err = writeHistory(b, f, v, o)
+	case *report.Trend:
+		err = writeTrend(b, f, v, o)
+	case json.RawMessage:
+		err = writeStored(b, f, v)
 	default:
 		return fmt.Errorf("%w, got %T", errUnsupported, v)
 	}
@@ -115,6 +127,44 @@ func writeRun(w io.Writer, f Format, r *report.Run, o Options) error {
 		return runCSV(w, r)
 	case Markdown:
 		return runMarkdown(w, r, o)
+	}
+	_, err := ParseFormat(string(f))
+	return err
+}
+
+func writeTrials(w io.Writer, f Format, t *report.Trials, o Options) error {
+	switch f {
+	case Table:
+		return trialsTable(w, t, o)
+	case JSON:
+		return writeJSON(w, t)
+	case CSV:
+		var all []labelled
+		for i := range t.Series {
+			all = append(all, labelled{series: &t.Series[i]})
+		}
+		return trialsCSV(w, all)
+	case Markdown:
+		return trialsMarkdown(w, t)
+	}
+	_, err := ParseFormat(string(f))
+	return err
+}
+
+func writeComparison(w io.Writer, f Format, c *report.Comparison, o Options) error {
+	switch f {
+	case Table:
+		return comparisonTable(w, c, o)
+	case JSON:
+		return writeJSON(w, c)
+	case CSV:
+		var all []labelled
+		for i := range c.Sides {
+			all = append(all, labelled{c.Sides[i].Label, &c.Sides[i].Series})
+		}
+		return trialsCSV(w, all)
+	case Markdown:
+		return comparisonMarkdown(w, c)
 	}
 	_, err := ParseFormat(string(f))
 	return err

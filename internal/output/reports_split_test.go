@@ -49,6 +49,9 @@ func attribute(r *report.Run, method energy.Method, unc []float64, splits ...rep
 		d := &r.Domains[i]
 		d.Energy = joules(sum, unc[i], r.DurationS)
 		a.PerDomain = append(a.PerDomain, report.DomainSplit{ID: d.ID, EnergyJ: d.EnergyJ, Split: s})
+		if !d.InTotal {
+			continue
+		}
 		total := fields(&a.Split)
 		for k, v := range fields(&s) {
 			if *v == nil {
@@ -207,13 +210,19 @@ func splitProc() *report.Run {
 	r := client()
 	r.DurationS, r.Warnings = d, nil
 	r.Command = &report.Command{Argv: []string{"npm", "run", "build"}, PID: 8123, ExitCode: ptr(0)}
-	r.Domains = []report.Domain{domain("package-0", "", "intel-rapl:0", report.Energy{}), domain("dram-0", "", "intel-rapl:0:2", report.Energy{})}
-	attribute(r, energy.ByProc, []float64{0.021, 0.004},
-		lines(21.207, 1.31, 4.022, 0.611, 7.31, 0.204, 0.118), lines(1.804, 0.13, 0.402, 0.061, 0.9, 0.013, 0.009))
+	r.Domains = []report.Domain{
+		domain("package-0", "", "intel-rapl:0", report.Energy{}), domain("core-0", "package-0", "intel-rapl:0:0", report.Energy{}),
+		domain("uncore-0", "package-0", "intel-rapl:0:1", report.Energy{}), domain("dram-0", "", "intel-rapl:0:2", report.Energy{}),
+	}
+	attribute(r, energy.ByProc, []float64{0.021, 0.019, 0.0003, 0.004},
+		lines(21.207, 1.31, 4.022, 0.611, 7.31, 0.204, 0.118), lines(18.913, 1.12, 3.571, 0.542, 2.92, 0.171, 0.105),
+		lines(0.112, 0.031, 0.024, 0.004, 0.31, 0.002, 0.001), lines(1.804, 0.13, 0.402, 0.061, 0.9, 0.013, 0.009))
 	a := &r.Attribution
 	a.Weights = "CPU time of every process as in /proc, set against the counter's readings by this program"
 	a.Intervals = &report.Intervals{N: 22, MeanLengthS: 0.1004, ClosedIn: "user"}
 	a.Idle = []report.IdlePower{{ID: "package-0", PowerW: ptr(3.31), UncertaintyW: ptr(0.4), How: "extrapolated from loads of 0.4 to 3.1 CPUs of 16; what waking the package costs may be in it"},
+		{ID: "core-0", PowerW: ptr(1.322), UncertaintyW: ptr(0.31), How: "extrapolated from loads of 0.4 to 3.1 CPUs of 16; what waking the package costs may be in it"},
+		{ID: "uncore-0", PowerW: ptr(0.1404), UncertaintyW: ptr(0.01), How: "extrapolated from loads of 0.4 to 3.1 CPUs of 16; what waking the package costs may be in it"},
 		{ID: "dram-0", PowerW: ptr(0.4076), UncertaintyW: ptr(0.05), How: "extrapolated from loads of 0.4 to 3.1 CPUs of 16; what waking the package costs may be in it"}}
 	a.Refused = []report.Refusal{
 		{Name: "ebpf-cycles", Kind: "forbidden", Reason: "bpf(BPF_PROG_LOAD): operation not permitted; /proc/sys/kernel/unprivileged_bpf_disabled is 2",

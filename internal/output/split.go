@@ -165,9 +165,10 @@ func targetWord(r *report.Run) string {
 // splitTable is how the joules of each domain fall to those that ran: a
 // column for each of the five lines.
 type splitTable struct {
-	header []string   // with the unit of all cells
-	rows   [][]string // the last is the total, where there are several domains
-	shares []string   // of the total
+	header []string    // with the unit of all cells
+	rows   [][]string  // the last is the total, where there are several domains
+	parts  []splitPart // what they are of
+	shares []string    // of the total
 	notes  []splitNote
 }
 
@@ -177,29 +178,61 @@ type splitNote struct {
 	reason          string
 }
 
+// splitPart is the split of a domain in the tree of domains, or of the total.
+type splitPart struct {
+	report.DomainSplit
+	branch  string // as domainRow's
+	counted bool   // in the total
+}
+
+// splitParts puts the splits in the order of the table of domains.
+func splitParts(r *report.Run) []splitPart {
+	splits := map[string]report.DomainSplit{}
+	var domains []report.Domain
+	for _, d := range r.Attribution.PerDomain {
+		splits[d.ID] = d
+		whole, known := domainOf(r, d.ID)
+		domains = append(domains, report.Domain{ID: d.ID, Parent: whole.Parent, InTotal: whole.InTotal || !known})
+	}
+	var out []splitPart
+	for _, n := range tree(domains) {
+		out = append(out, splitPart{splits[n.ID], n.branch, n.InTotal})
+	}
+	return out
+}
+
+// domainOf finds a domain by its ID.
+func domainOf(r *report.Run, id string) (d report.Domain, known bool) {
+	i := slices.IndexFunc(r.Domains, func(d report.Domain) bool { return d.ID == id })
+	if i < 0 {
+		return d, false
+	}
+	return r.Domains[i], true
+}
+
 func newSplitTable(r *report.Run) splitTable {
 	a := r.Attribution
-	parts := slices.Clone(a.PerDomain)
+	parts := splitParts(r)
 	if len(parts) != 1 {
-		parts = append(parts, report.DomainSplit{ID: "total", EnergyJ: r.Total.EnergyJ, Split: a.Split})
+		parts = append(parts, splitPart{report.DomainSplit{ID: "total", EnergyJ: r.Total.EnergyJ, Split: a.Split}, "", true})
 	}
 	largest := 0.0
 	for _, d := range parts {
 		largest = max(largest, deref(d.EnergyJ))
 	}
 	p := columnPrefix(largest)
-	t := splitTable{header: []string{"Domain, " + p.symbol + "J", targetWord(r)}}
+	t := splitTable{header: []string{"Domain, " + p.symbol + "J", targetWord(r)}, parts: parts}
 	for _, l := range splitLines[1:] {
 		t.header = append(t.header, l.label)
 	}
 	for _, d := range parts {
 		row := []string{plain(d.ID)}
-		decimals := splitDecimals(d, p)
+		decimals := splitDecimals(d.DomainSplit, p)
 		for _, l := range splitLines {
 			row = append(row, joulesCell(l.of(d.Split), p, decimals))
 		}
 		t.rows = append(t.rows, row)
-		t.note(d)
+		t.note(d.DomainSplit)
 	}
 	for c := 1; c < len(t.header); c++ {
 		alignColumn(t.rows, c)
@@ -341,6 +374,9 @@ func idleText(r *report.Run) string {
 	var order []string // of the ways it was learnt
 	by := map[string][]string{}
 	for _, i := range r.Attribution.Idle {
+		if d, known := domainOf(r, i.ID); known && !d.InTotal {
+			continue // it is part of what its parent draws
+		}
 		s, how := idleWatts(r, i)
 		if by[how] == nil {
 			order = append(order, how)

@@ -27,10 +27,14 @@ func (p *page) lines(r *report.Run) {
 	}
 	last := len(t.rows) - 1
 	for i, row := range t.rows {
-		line := []string{row[0]}
+		style, own := p.normal, p.green
+		if !t.parts[i].counted {
+			style, own = p.dim, p.dim
+		}
+		line := []string{style(t.parts[i].branch + row[0])}
 		for c, cell := range row[1:] {
-			if c == 0 {
-				cell = p.green(cell)
+			if cell = style(cell); c == 0 {
+				cell = own(row[1])
 			}
 			line = append(line, cell)
 		}

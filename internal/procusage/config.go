@@ -20,6 +20,8 @@ type Target struct {
 	Launched bool
 	// Cgroup is a control group, "" for none: a directory below /sys/fs/cgroup
 	// or a path as /proc/PID/cgroup shows it. The groups below it belong to it.
+	// With a group, who is in it when an interval ends is the target, and
+	// nobody else: neither what was started elsewhere nor what has left.
 	Cgroup string
 	// Machine makes every program a target but this one.
 	Machine bool

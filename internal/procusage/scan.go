@@ -51,17 +51,13 @@ func (t *Tracker) baseline() {
 // look reads a process if it is new or has run.
 func (t *Tracker) look(pid int) {
 	p := t.byPID[pid]
-	if p != nil {
-		if t.group != nil && p.party == energy.Others && t.group.members[pid] {
-			p.party = energy.Target // it moved into the group
-		}
-		if t.live {
-			// One that has not run has not waited for a child, nor has its PID
-			// been given to another, which would have run a little.
-			if ns, err := procfile.CPUClock(pid); err == nil && ns == p.self {
-				p.round = t.round
-				return
-			}
+	if p != nil && t.live {
+		// One that has not run has not waited for a child, nor has its PID
+		// been given to another, which would have run a little.
+		if ns, err := procfile.CPUClock(pid); err == nil && ns == p.self {
+			p.round = t.round
+			t.enrol(p)
+			return
 		}
 	}
 	st, err := t.stat(pid)
@@ -79,10 +75,28 @@ func (t *Tracker) look(pid int) {
 		p = &process{pid: pid, start: st.Start}
 		t.byPID[pid] = p
 		t.fresh = append(t.fresh, p)
+	} else {
+		t.enrol(p)
 	}
 	p.round = t.round
 	t.update(p, &st)
 	t.moved = append(t.moved, p)
+}
+
+// enrol notes that a process was moved into the group or away from it. What it
+// did since the last look goes with it.
+func (t *Tracker) enrol(p *process) {
+	if t.group == nil || p.party != energy.Target && p.party != energy.Others {
+		return
+	}
+	p.party = t.memberParty(p.pid)
+}
+
+func (t *Tracker) memberParty(pid int) energy.Party {
+	if t.group.members[pid] {
+		return energy.Target
+	}
+	return energy.Others
 }
 
 // findGone finds the processes that are no more, and hands what was seen of
@@ -179,9 +193,11 @@ func (t *Tracker) partyOf(p *process) energy.Party {
 		return energy.Kernel
 	case p.pid == t.self:
 		return energy.Tool
+	case t.group != nil:
+		// Nothing but membership counts: a member's child may be elsewhere.
+		return t.memberParty(p.pid)
 	case target.Machine,
 		!t.begun && target.PID != 0 && p.pid == target.PID,
-		t.group != nil && t.group.members[p.pid],
 		// This program starts nothing but the command, and orphans come back
 		// to it.
 		t.begun && target.Launched && t.self != 0 && p.ppid == t.self,

@@ -193,10 +193,30 @@ func TestGroup(t *testing.T) {
 			usage(5_600_000)
 			u = f.interval(tr, time.Second, 10)
 			want(t, "target", seconds(u, energy.Target), 0.6)
+			// It moves away again, and so does a child of a member's; another
+			// one that its parent started elsewhere never was the target's.
+			f.write(dir+"cgroup.procs", "10\n12\n")
+			f.add(&fakeProcess{pid: 12, ppid: 10, group: 10, comm: "child", self: 5})
+			f.add(&fakeProcess{pid: 13, ppid: 10, group: 10, comm: "elsewhere", self: 5})
+			f.cpus[0].user += 10
+			usage(5_650_000)
+			u = f.interval(tr, time.Second, 10)
+			want(t, "target", seconds(u, energy.Target), 0.65)
+			f.write(dir+"cgroup.procs", "10\n")
+			f.procs[12].self += 20
+			f.procs[20].self += 30
+			f.cpus[0].user += 50
+			u = f.interval(tr, time.Second, 10)
+			want(t, "target", seconds(u, energy.Target), 0.65)
+			for pid, party := range map[int]energy.Party{10: energy.Target, 11: energy.Target, 12: energy.Others, 13: energy.Others, 20: energy.Others} {
+				if p := row(u, pid); p == nil || p.Party != party {
+					t.Errorf("process %d: %+v, want %v", pid, p, party)
+				}
+			}
 			// The group is removed.
 			f.write(dir+files[0], "")
 			u = f.interval(tr, time.Second, 10)
-			want(t, "target", seconds(u, energy.Target), 0.6)
+			want(t, "target", seconds(u, energy.Target), 0.65)
 		})
 	}
 }

@@ -20,7 +20,7 @@ type Attribution struct {
 	Intervals    *Intervals  `json:"intervals,omitempty"` // the pieces into which the window was cut
 
 	Split
-	PerDomain []DomainSplit `json:"per_domain,omitempty"` // the domains of the total that were split
+	PerDomain []DomainSplit `json:"per_domain,omitempty"` // the domains that were split; those with in_total among domains add up to the lines above
 
 	// Processes are those that spent most, first the most. What they don't
 	// list is in ProcessesRest.
@@ -29,7 +29,7 @@ type Attribution struct {
 	Threads       []Thread  `json:"threads,omitempty"`        // with --threads, first the one that spent most
 	ThreadsRest   *Rest     `json:"threads_rest,omitempty"`   // the threads that have no line
 	Groups        []Group   `json:"groups,omitempty"`         // containers and other groups, first the one that spent most
-	GroupsRest    *Rest     `json:"groups_rest,omitempty"`    // the groups that have no line
+	GroupsRest    *Rest     `json:"groups_rest,omitempty"`    // the groups that have no line, and what programs in none spent
 	Lost          *Lost     `json:"lost,omitempty"`           // what the tracker missed
 }
 

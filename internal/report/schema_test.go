@@ -36,6 +36,8 @@ func TestSchemas(t *testing.T) {
 		{"doctor.v1.json", report.DoctorSchema, reflect.TypeFor[report.Doctor]()},
 		{"trials.v1.json", report.TrialsSchema, reflect.TypeFor[report.Trials]()},
 		{"comparison.v1.json", report.ComparisonSchema, reflect.TypeFor[report.Comparison]()},
+		{"history.v1.json", report.HistorySchema, reflect.TypeFor[report.History]()},
+		{"trend.v1.json", report.TrendSchema, reflect.TypeFor[report.Trend]()},
 	} {
 		g := newGenerator(t, c.id)
 		got := g.document(c.typ)
@@ -125,6 +127,8 @@ var enums = map[string][]string{
 	"Refusal.kind":   {energy.ErrAbsent.Error(), energy.ErrForbidden.Error(), energy.ErrBroken.Error()},
 	"Domain.kind":    domainKinds(),
 	"Domain.quality": qualities, "Source.quality": qualities, "Metric.quality": qualities,
+	"HistoryEntry.quality": qualitiesOrNone, "Trend.quality": qualitiesOrNone,
+	"Trend.measure":           {report.MeasureEnergy, report.MeasureTarget, report.MeasurePower, report.MeasureDuration},
 	"Metric.scope":            {string(energy.ScopeProcess), string(energy.ScopeCgroup), string(energy.ScopePackage), string(energy.ScopeMachine)},
 	"Attribution.method":      {string(energy.NoMethod), string(energy.ByProc), string(energy.ByCgroup), string(energy.ByTime), string(energy.ByCycles)},
 	"Attribution.idle_policy": {"none", "proportional", "reserved"},
@@ -138,6 +142,9 @@ var enums = map[string][]string{
 }
 
 var qualities = []string{string(energy.Measured), string(energy.Attributed), string(energy.Estimated)}
+
+// qualitiesOrNone is for what may have no joules at all.
+var qualitiesOrNone = append([]string{""}, qualities...)
 
 func domainKinds() []string {
 	var kinds []string

@@ -170,6 +170,27 @@ func (s *Series) SplitAt(i int) []float64 {
 	return s.row(i)[1+len(s.domains):]
 }
 
+// TakeBack takes joules off domain d, from its last sample back as far as it
+// has to, and leaves none below 0. The lines of a sample's split shrink with it.
+func (s *Series) TakeBack(d int, joules float64) {
+	for i := s.n - 1; i >= 0 && joules > 0; i-- {
+		row := s.row(i)
+		had := row[1+d]
+		if !(had > 0) {
+			continue // nothing, or not known
+		}
+		left := max(had-joules, 0)
+		joules -= had - left
+		row[1+d] = left
+		if s.split {
+			lines := s.SplitAt(i)[d*SplitLines:][:SplitLines]
+			for n := range lines {
+				lines[n] *= left / had
+			}
+		}
+	}
+}
+
 func (s *Series) row(i int) []float64 {
 	width := s.width()
 	return s.chunks[i/chunkRows][i%chunkRows*width:][:width:width]

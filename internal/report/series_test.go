@@ -216,3 +216,41 @@ func TestTotal(t *testing.T) {
 		t.Errorf("a total of children is %+v", got)
 	}
 }
+
+// What is taken back comes off the last samples, and lines go on adding up to
+// their sample.
+func TestTakeBack(t *testing.T) {
+	nan := math.NaN()
+	s := report.NewSplitSeries([]string{"a", "b"})
+	lines := func(j float64) []float64 { return []float64{j / 2, j / 4, 0, j / 8, j / 8} }
+	for i, row := range [][]float64{{3, 1}, {4, 2}, {nan, 0}, {1, 8}} {
+		s.AppendSplit(float64(i+1), row, append(lines(row[0]), lines(row[1])...))
+	}
+	s.TakeBack(0, 2)
+	s.TakeBack(1, 1)
+	for i, want := range [][]float64{{3, 1}, {3, 2}, {nan, 0}, {0, 7}} {
+		_, row := s.At(i)
+		split := s.SplitAt(i)
+		for d, j := range want {
+			if math.IsNaN(j) {
+				if !math.IsNaN(row[d]) {
+					t.Errorf("sample %d: domain %d became %v J", i, d, row[d])
+				}
+				continue
+			}
+			sum := 0.0
+			for _, line := range split[d*report.SplitLines:][:report.SplitLines] {
+				sum += line
+			}
+			if row[d] != j || math.Abs(sum-j) > 1e-12 {
+				t.Errorf("sample %d: domain %d has %v J in lines of %v, want %v", i, d, row[d], sum, j)
+			}
+		}
+	}
+	s.TakeBack(0, 1e9)
+	for i := range s.Len() {
+		if _, row := s.At(i); row[0] > 0 || row[0] < 0 {
+			t.Errorf("sample %d has %v J left", i, row[0])
+		}
+	}
+}

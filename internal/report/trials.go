@@ -91,6 +91,29 @@ type Trial struct {
 	WarningCodes []string           `json:"warnings,omitempty"`  // codes of its warnings
 }
 
+// Value returns the run's value of a measure, nil when it is not known.
+func (t *Trial) Value(measure string) *float64 {
+	switch measure {
+	case MeasureEnergy:
+		return t.EnergyJ
+	case MeasureNet:
+		return t.NetEnergyJ
+	case MeasureTarget:
+		return t.TargetJ
+	case MeasurePower:
+		return t.PowerW
+	case MeasureDuration:
+		return &t.DurationS
+	case MeasureCPU:
+		return t.CPUS
+	case MeasureCycles:
+		return t.Cycles
+	case MeasureInstructions:
+		return t.Instructions
+	}
+	return nil
+}
+
 // Summary describes one measure of a command's runs, in the unit that the
 // measure's name ends in; cycles and instructions are counts.
 type Summary struct {
@@ -121,11 +144,12 @@ type Comparison struct {
 	StartedAt time.Time `json:"started_at"` // when the comparison was made
 
 	Tool     Tool      `json:"tool"`
-	Measure  string    `json:"measure"` // by which the verdicts are: energy_j, net_energy_j or target_j
-	Paired   bool      `json:"paired"`  // whether runs are compared within rounds
-	Seed     int64     `json:"seed"`    // of what the intervals draw at random; below 2^53
-	Sides    []Side    `json:"sides"`   // what is compared, first what the others are compared with
-	Pairs    []Pair    `json:"pairs"`   // every other side against the first
+	Measure  string    `json:"measure"`        // by which the verdicts are: energy_j, net_energy_j or target_j
+	Paired   bool      `json:"paired"`         // whether runs are compared within rounds
+	Seed     int64     `json:"seed"`           // of what the intervals draw at random; below 2^53
+	Sides    []Side    `json:"sides"`          // what is compared, first what the others are compared with
+	Gate     *Gate     `json:"gate,omitempty"` // whether an increase is allowed, with energyprobe gate
+	Pairs    []Pair    `json:"pairs"`          // every other side against the first
 	Warnings []Warning `json:"warnings"`
 }
 
@@ -154,6 +178,14 @@ type Pair struct {
 	// EnoughRuns is how many runs of each would find the change that was asked
 	// for, or else the one that was seen; null when not known.
 	EnoughRuns *int `json:"enough_runs"`
+}
+
+// Gate is whether the second side may pass.
+type Gate struct {
+	MaxIncreasePct float64 `json:"max_increase_pct"` // what was allowed
+	Passed         bool    `json:"passed"`           // false only where a larger increase is certain
+	Certain        bool    `json:"certain"`          // whether more runs could not change that
+	Verdict        string  `json:"verdict"`          // the same in words
 }
 
 // The outcomes of a Pair.

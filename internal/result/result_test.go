@@ -95,6 +95,24 @@ func TestMinimal(t *testing.T) {
 	}
 }
 
+// TestHistory: a line of a history holds a result.
+func TestHistory(t *testing.T) {
+	line := `{"entry":{"id":"r"},"bytes":9,"result":` + trials + "}\n"
+	docs, err := result.Decode("h.jsonl", []byte(line+line))
+	if err != nil || len(docs) != 2 {
+		t.Fatalf("%d results (%v)", len(docs), err)
+	}
+	_, err = result.Decode("h.jsonl", []byte(line+strings.Replace(line, `"energy_j":5}`, `"energy_j":"x"}`, 1)))
+	if want := `h.jsonl: document 2: result.series[0].runs[0].energy_j: want a number, got "x"`; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+	for _, bad := range []string{`{"result":{}}`, `{"result":{"result":` + trials + `}}`, `{"result":3}`} {
+		if docs, err := result.Decode("h.jsonl", []byte(bad)); err == nil {
+			t.Errorf("%s gave %v", bad, docs)
+		}
+	}
+}
+
 // TestBadFiles: one clear sentence, with the file and the field.
 func TestBadFiles(t *testing.T) {
 	edit := func(doc, old, new string) string {
@@ -157,7 +175,7 @@ func TestBadFiles(t *testing.T) {
 // FuzzDecode: whatever the bytes, an answer; and what is taken can be written
 // and is read back as the same.
 func FuzzDecode(f *testing.F) {
-	for _, s := range []string{run, trials, comparison, "", "{", `{"schema":"energyprobe.run/v1","samples":[{"t_s":1,"split_j":{"a":{"idle":1}}}]}`} {
+	for _, s := range []string{`{"entry":{},"result":` + trials + `}`, run, trials, comparison, "", "{", `{"schema":"energyprobe.run/v1","samples":[{"t_s":1,"split_j":{"a":{"idle":1}}}]}`} {
 		f.Add([]byte(s))
 	}
 	for _, data := range goldenRuns(f) {

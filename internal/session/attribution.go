@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -46,6 +47,8 @@ type attribution struct {
 	counts   bpfprog.Counts // when the window opened
 	began    uint64         // the kernel's intervals when the window opened
 	readings int            // intervals that readings ended, since
+	// Slices whose cycles, and looks at the counters that could not be read.
+	unread, missed uint64
 }
 
 // trackerMetrics returns what the kernel's tracker counted beside tasks.
@@ -55,10 +58,12 @@ func (a *attribution) trackerMetrics() []energy.Metric {
 	}
 	now, err := a.kernel.Counts()
 	if err != nil {
+		a.fail(err)
 		return nil
 	}
 	const source = "eBPF at kernel tracepoints"
 	was := a.counts
+	a.unread, a.missed = now.Unread-was.Unread, now.Missed-was.Missed
 	var out []energy.Metric
 	add := func(name, needs string, value float64) {
 		if needs == "" || a.kernel.Has(needs) {
@@ -75,6 +80,20 @@ func (a *attribution) trackerMetrics() []energy.Metric {
 	add("machine.idle.deep", bpfprog.Idle, (now.IdleDeep - was.IdleDeep).Seconds())
 	add("machine.thermal_trips", bpfprog.Thermal, float64(now.ThermalTrips-was.ThermalTrips))
 	return out
+}
+
+// fail keeps the first error of the account, for the report.
+func (a *attribution) fail(err error) {
+	if a.failed == nil {
+		a.failed = err
+	}
+}
+
+// delta is what ran in the window.
+func (a *attribution) delta() energy.Usage {
+	d := attribute.Delta(a.from, a.to)
+	attribute.Fit(&d)
+	return d
 }
 
 // every returns the time between two readings that end intervals.
@@ -108,7 +127,7 @@ func (a *attribution) interval(t *energy.Track, must bool) {
 	a.moves(t)
 	if a.kernel == nil {
 		if err := a.tracker.Interval(t.Reading.At[0].Before, a.moved); err != nil {
-			a.failed = err
+			a.fail(err)
 		}
 		for k := range a.places {
 			a.take(t, k)
@@ -127,7 +146,7 @@ func (a *attribution) interval(t *energy.Track, must bool) {
 		}
 		ended, err := a.kernel.IntervalOf(k, at.Before.Add(at.After.Sub(at.Before)/2-lag), a.moved[k])
 		if err != nil {
-			a.failed = err
+			a.fail(err)
 		}
 		if ended {
 			a.take(t, k)
@@ -182,9 +201,12 @@ func (a *attribution) look(t *energy.Track, threads bool) {
 	} else if t.Read() == nil {
 		a.interval(t, true)
 	}
-	if u, err := a.tracker.Usage(threads); err == nil {
-		a.from = u
+	u, err := a.tracker.Usage(threads)
+	if err != nil {
+		a.fail(err)
+		return
 	}
+	a.from = u
 }
 
 // open notes where the parties' accounts stand when the window opens.
@@ -193,12 +215,20 @@ func (a *attribution) open(t *energy.Track) {
 		return
 	}
 	if a.kernel != nil {
+		if err := a.kernel.Settle(); err != nil {
+			a.fail(err)
+		}
 		a.interval(t, true)
-		if u, err := a.totals(); err == nil {
+		if u, err := a.totals(); err != nil {
+			a.fail(err)
+		} else {
 			a.from.Packages, a.from.At = u.Packages, u.At
 		}
 		a.began = a.kernel.Intervals()
-		a.counts, _ = a.kernel.Counts() // zero where they can't be read: then neither can they at the end
+		var err error
+		if a.counts, err = a.kernel.Counts(); err != nil {
+			a.fail(err)
+		}
 	}
 	a.last, a.readings = a.from, 0
 }
@@ -210,15 +240,21 @@ func (a *attribution) shut(t *energy.Track, watched bool) {
 	if a == nil || a.tracker == nil || watched == (a.kernel != nil) {
 		return
 	}
+	if a.kernel != nil {
+		if err := a.kernel.Settle(); err != nil {
+			a.fail(err)
+		}
+	}
 	if !a.inKernel() {
-		if t.Read() != nil {
+		if err := t.Read(); err != nil {
+			a.fail(err)
 			return
 		}
 	}
 	a.interval(t, true)
 	u, err := a.totals()
 	if err != nil {
-		a.failed = err
+		a.fail(err)
 		return
 	}
 	a.to = u
@@ -231,16 +267,8 @@ func (a *attribution) finish(threads bool) {
 	}
 	u, err := a.tracker.Usage(threads)
 	if err != nil {
-		a.failed = err
+		a.fail(err)
 		return
-	}
-	// Joules are those of the window. What the parties ran is known in full only
-	// now that every CPU has accounted for what it still runs.
-	for k := range min(len(u.Packages), len(a.to.Packages)) {
-		for who := range u.Packages[k].Parties {
-			to, ran := &a.to.Packages[k].Parties[who], u.Packages[k].Parties[who]
-			to.CPU, to.Cycles, to.Instructions = ran.CPU, ran.Cycles, ran.Instructions
-		}
 	}
 	u.Packages = a.to.Packages
 	a.to = u
@@ -271,7 +299,7 @@ func (a *attribution) sample(t *energy.Track, joules []float64, seconds float64)
 	}
 	now, err := a.totals()
 	if err != nil {
-		a.failed = err
+		a.fail(err)
 		return a.split
 	}
 	a.divide(zones, joules, seconds, now)
@@ -308,15 +336,33 @@ func (a *attribution) divide(zones []energy.Zone, joules []float64, seconds floa
 	}
 }
 
+// warnAttribution says what of the account failed, where there is one all the
+// same.
+func (s *session) warnAttribution() {
+	a := s.attr
+	if a == nil || a.to.Packages == nil {
+		return // the report says why there is none
+	}
+	if a.failed != nil {
+		s.warn("attribution-failed", "a part of the account of who ran could not be read: "+a.failed.Error(), "take the split with care; run again, and if it stays see energyprobe doctor")
+	}
+	if a.missed > 0 {
+		s.warn("counter-unread", fmt.Sprintf("the kernel could not read the energy counters %d times: joules of these times are unattributed or in the next interval", a.missed), "keep CPUs online while measuring")
+	}
+	if a.unread > 0 {
+		s.warn("cycles-unread", fmt.Sprintf("cycles could not be read at %d switches: what ran counts as as heavy as before", a.unread), "keep CPUs online while measuring, and end other profilers")
+	}
+}
+
 // provideCycles hands the target's cycles and instructions to its counters.
 func (s *session) provideCycles() {
 	a := s.attr
 	t, ok := s.target.(interface{ performance() *perfevent.Counters })
-	if a == nil || a.cycles == nil || a.kernel == nil || !ok {
+	if a == nil || a.cycles == nil || a.kernel == nil || a.tracker == nil || a.to.Packages == nil || !ok {
 		return
 	}
 	var sum energy.Account
-	for _, p := range attribute.Delta(a.from, a.to).Packages {
+	for _, p := range a.delta().Packages {
 		for who, account := range p.Parties {
 			if energy.Party(who) == energy.Target || s.Machine {
 				sum.Add(account)

@@ -26,6 +26,8 @@ type Command struct {
 	Env        []string // of the command; nil means this process's own
 	Credential *syscall.Credential
 	User       string // whose credential that is, for the report
+	// Stdin, Stdout and Stderr are the command's; nil means this process's own.
+	Stdin, Stdout, Stderr *os.File
 	// PassInterrupt says whether SIGINT and SIGQUIT have to be passed on. A
 	// terminal sends them to the command by itself.
 	PassInterrupt func() bool
@@ -106,6 +108,13 @@ func executableFile(file string) (string, error) {
 	return file, nil
 }
 
+func orOwn(f, own *os.File) *os.File {
+	if f == nil {
+		return own
+	}
+	return f
+}
+
 // commandTarget is a command behind the gate, then running.
 type commandTarget struct {
 	*Command
@@ -131,7 +140,7 @@ func newCommandTarget(s *session) (target, error) {
 	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 	proc, err := gate.Start(gate.Command{
 		Path: file, Argv: c.Argv, Env: env, Credential: c.Credential,
-		Stdin: os.Stdin.Fd(), Stdout: os.Stdout.Fd(), Stderr: os.Stderr.Fd(),
+		Stdin: orOwn(c.Stdin, os.Stdin).Fd(), Stdout: orOwn(c.Stdout, os.Stdout).Fd(), Stderr: orOwn(c.Stderr, os.Stderr).Fd(),
 	})
 	if err != nil {
 		return nil, err
@@ -228,11 +237,26 @@ func (t *commandTarget) finish(s *session) {
 		t.bury(t.proc.PID, s.end, s.host)
 		t.reaped = true
 	}
-	_, _, err := nextExit(unix.WNOHANG)
-	t.left = err == nil
+	t.left = t.buryOthers(s.host)
 }
 
-// nextExit waits for a child to end and leaves it to be reaped.
+// buryOthers reaps the children that have ended by now, which go on no more
+// than the command does, and reports whether any are left.
+func (t *commandTarget) buryOthers(h *host.Sampler) (left bool) {
+	for {
+		switch pid, at, err := nextExit(unix.WNOHANG); {
+		case err != nil: // ECHILD: nobody is left
+			return false
+		case pid == 0:
+			return true
+		default:
+			t.bury(pid, at, h)
+		}
+	}
+}
+
+// nextExit waits for a child to end and leaves it to be reaped. With WNOHANG,
+// pid is 0 where all children go on.
 func nextExit(flags int) (pid int, at energy.Instant, err error) {
 	// siginfo_t of waitid(2) on 64-bit Linux: si_pid follows the three
 	// leading ints and the padding that aligns the union to 8 bytes.

@@ -45,9 +45,9 @@ func groupPaths(root string, ids map[uint64]bool) map[uint64]string {
 
 // putGroups names the processes' control groups and containers, and adds up
 // what each group spent.
-func (s *session) putGroups(out *report.Attribution, rows []attribute.Row) {
+func (s *session) putGroups(out *report.Attribution, ranking attribute.Ranking) {
 	ids := map[uint64]bool{}
-	for _, row := range rows {
+	for _, row := range ranking.Rows {
 		if row.Cgroup != 0 && row.Party != energy.Kernel {
 			ids[row.Cgroup] = true
 		}
@@ -56,26 +56,59 @@ func (s *session) putGroups(out *report.Attribution, rows []attribute.Row) {
 		return
 	}
 	paths := groupPaths(s.Root, ids)
-	groups := map[string]*report.Group{}
-	for i, row := range rows {
-		path, ok := paths[row.Cgroup]
-		if !ok || row.Party == energy.Kernel {
+	nameGroups(out, ranking.Rows, paths)
+	if s.Machine {
+		addGroups(out, ranking, paths)
+	}
+}
+
+// nameGroups puts the paths of their groups to the processes that are listed,
+// which are the first rows.
+func nameGroups(out *report.Attribution, rows []attribute.Row, paths map[uint64]string) {
+	for i := range out.Processes {
+		if path, ok := paths[rows[i].Cgroup]; ok && rows[i].Party != energy.Kernel {
+			p := &out.Processes[i]
+			p.Cgroup = path
+			_, p.Container = containerIn(path)
+		}
+	}
+}
+
+// addGroups lists the groups, with what all of their processes spent whether
+// those are listed or not. Groups and their rest hold what all programs spent:
+// the rest is groups beyond the limit, those that have gone before they could be
+// named, and what no process is known to have spent.
+func addGroups(out *report.Attribution, ranking attribute.Ranking, paths map[uint64]string) {
+	groups, nameless := map[string]*report.Group{}, map[uint64]bool{}
+	var rest report.Share
+	for _, row := range ranking.Rows {
+		if row.Party == energy.Kernel {
 			continue
 		}
-		p := &out.Processes[i]
-		p.Cgroup = path
-		runtime, name := containerIn(path)
-		p.Container = name
+		path, ok := paths[row.Cgroup]
+		if !ok {
+			if row.Cgroup != 0 {
+				nameless[row.Cgroup] = true
+			}
+			addShare(&rest, shareReport(row))
+			continue
+		}
 		g := groups[path]
 		if g == nil {
-			g = &report.Group{Cgroup: path, Container: name, Runtime: runtime}
+			g = &report.Group{Cgroup: path}
+			g.Runtime, g.Container = containerIn(path)
 			groups[path] = g
 		}
 		g.Processes++
-		addShare(&g.Share, p.Share)
+		addShare(&g.Share, shareReport(row))
 	}
-	if len(groups) < 2 || !s.Machine {
+	if len(groups) == 0 || len(groups)+len(nameless) < 2 {
 		return
+	}
+	for _, row := range ranking.Rest {
+		if row.Party != energy.Kernel {
+			addShare(&rest, shareReport(row))
+		}
 	}
 	for _, g := range groups {
 		out.Groups = append(out.Groups, *g)
@@ -83,6 +116,12 @@ func (s *session) putGroups(out *report.Attribution, rows []attribute.Row) {
 	slices.SortFunc(out.Groups, func(a, b report.Group) int {
 		return cmp.Or(cmp.Compare(*b.EnergyJ, *a.EnergyJ), strings.Compare(a.Cgroup, b.Cgroup))
 	})
+	n := min(len(out.Groups), maxRows)
+	for _, g := range out.Groups[n:] {
+		addShare(&rest, g.Share)
+	}
+	out.GroupsRest = &report.Rest{N: len(nameless) + len(out.Groups) - n, EnergyJ: rest.EnergyJ, CPUS: rest.CPUS}
+	out.Groups = out.Groups[:n:n]
 }
 
 // containerIn returns the innermost container that a group's path names.
@@ -129,6 +168,27 @@ func addShare(s *report.Share, o report.Share) {
 	}
 }
 
+// reserve notes what the target has reserved, while it is there to be asked:
+// samples are split long before the report.
+func (s *session) reserve() {
+	if s.attr != nil && s.attr.rule.Policy == attribute.Reserved {
+		s.attr.rule.Share = s.reservedShare()
+	}
+}
+
+// quotaPID is the process whose control groups limit the target. A command
+// begins in those of this program; the machine's limits, as those of a
+// container, are the first process's.
+func (s *session) quotaPID() int {
+	switch t := s.target.(type) {
+	case *pidTarget:
+		return t.pid
+	case *machineTarget:
+		return 1
+	}
+	return os.Getpid()
+}
+
 // reservedShare is the part of the machine's CPUs that the target's control
 // group may use at most (cpu.max of cgroup2, cpu.cfs_quota_us of version 1), of
 // it and the groups around it; 1 where nothing limits it.
@@ -136,7 +196,7 @@ func (s *session) reservedShare() float64 {
 	var dirs []string
 	if t, ok := s.target.(*cgroupTarget); ok {
 		dirs = container.FindCgroup(s.Root, t.name)
-	} else if c, err := container.CgroupOf(s.Root, os.Getpid()); err == nil {
+	} else if c, err := container.CgroupOf(s.Root, s.quotaPID()); err == nil {
 		for _, name := range []string{"", "cpu"} {
 			path, ok := c.V2()
 			if name != "" {

@@ -19,18 +19,26 @@ func (s *session) watchBaseline() {
 	if s.Baseline <= 0 {
 		return
 	}
+	if err := a.watchIdle(s.tracks, s.Baseline); err != nil {
+		s.warn("baseline", "the idle machine could not be watched: "+err.Error()+"; idle power is learnt from the window instead", "run again; if it stays, see energyprobe doctor, or give the power with --idle-power")
+	}
+}
+
+func (a *attribution) watchIdle(tracks []*energy.Track, d time.Duration) (err error) {
 	if !a.inKernel() {
-		a.still = a.watchStill(s.tracks, s.Baseline)
-		return
+		a.still, err = a.watchStill(tracks, d)
+		return err
 	}
 	from, err := a.totals()
 	if err != nil {
-		return
+		return err
 	}
-	rest(s.tracks, s.Baseline)
-	if to, err := a.totals(); err == nil {
+	rest(tracks, d)
+	to, err := a.totals()
+	if err == nil {
 		a.baseline = attribute.Delta(from, to).Packages
 	}
+	return err
 }
 
 // rest leaves the machine alone for d, but for the readings that see every
@@ -58,23 +66,23 @@ type stillness struct {
 
 // watchStill leaves the machine alone for d, between edges of its counters, and
 // returns what each zone drew.
-func (a *attribution) watchStill(tracks []*energy.Track, d time.Duration) []stillness {
+func (a *attribution) watchStill(tracks []*energy.Track, d time.Duration) ([]stillness, error) {
 	first, err := watchEdges(tracks[0])
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	from, at, err := a.settled()
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	rest(tracks, d)
 	to, end, err := a.settled()
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	last, err := watchEdges(tracks[0])
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	out := make([]stillness, len(a.zones))
 	for i, z := range a.zones {
@@ -92,7 +100,7 @@ func (a *attribution) watchStill(tracks []*energy.Track, d time.Duration) []stil
 			out[i].busy /= out[i].seconds
 		}
 	}
-	return out
+	return out, nil
 }
 
 // settled returns the parties' accounts with all that this program ran so far,

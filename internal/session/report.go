@@ -1,8 +1,6 @@
 package session
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"math"
 
@@ -19,7 +17,7 @@ func (s *session) report() *report.Run {
 		s.identify() // after the window: reading the processor table takes a millisecond
 	}
 	r := &report.Run{
-		Schema: report.RunSchema, RunID: newRunID(), StartedAt: s.startedAt, DurationS: s.duration(),
+		Schema: report.RunSchema, RunID: report.NewID(), StartedAt: s.startedAt, DurationS: s.duration(),
 		Window: report.Window{StartNS: int64(s.start), EndNS: int64(s.end)},
 		Tool:   s.Tool, Host: HostReport(s.Root, s.topo), Metrics: map[string]report.Metric{},
 		Models: map[string]report.Model{},
@@ -53,12 +51,6 @@ func (s *session) report() *report.Run {
 	s.warnTarget()
 	r.Warnings = append(r.Warnings, s.warnings...)
 	return r
-}
-
-func newRunID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails on Linux, by its documentation
-	return hex.EncodeToString(b[:])
 }
 
 func (s *session) sourceReport() report.Source {

@@ -203,6 +203,11 @@ func (m *sampler) sample(due, now energy.Instant) energy.Instant {
 // complete ends the series with the window: what the samples lack of each
 // domain's energy is the last sample's, so that the series adds up to the
 // result. joules holds NaN for domains that are not known.
+//
+// Samples begin with a reading before the window and end with one within it,
+// both as old as the counter's last refresh. In a window that ends sooner after
+// a refresh than it began, they hold more than the window has: no sample is
+// less than nothing, so the ones before give back what is too much.
 func (m *sampler) complete(seconds float64, joules []float64) {
 	if m.series == nil {
 		return
@@ -218,6 +223,10 @@ func (m *sampler) complete(seconds float64, joules []float64) {
 	}
 	for i := range m.row {
 		m.row[i] = joules[i] - sums[i]
+		if m.row[i] < 0 {
+			m.series.TakeBack(i, -m.row[i])
+			m.row[i] = 0
+		}
 	}
 	if m.series.HasSplit() {
 		m.series.AppendSplit(seconds, m.row, m.attr.lastSample(m.tracks[0], m.row, seconds-m.lastAt))

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -77,6 +78,39 @@ func TestMissedSamples(t *testing.T) {
 	m.read(due.Add(25*time.Millisecond + time.Microsecond))
 	if m.missed != 25 || m.nextSample != due.Add(26*time.Millisecond) || m.series.Len() != 3 {
 		t.Errorf("%d missed, next in %v, %d samples", m.missed, m.nextSample.Sub(due), m.series.Len())
+	}
+}
+
+// Samples that hold more than the window, which may end sooner after a refresh
+// of the counter than it began, give it back: the series adds up to the result
+// and no sample is below nothing.
+func TestLastSampleIsNotNegative(t *testing.T) {
+	h := testutil.NewTicking(t, twoSockets()[:2]...)
+	m := openSampler(t, h.Root, time.Millisecond)
+	for i, row := range [][]float64{{0.25, 0.1}, {0.5, 0.1}, {0.01, 0.1}, {0, 0.1}} {
+		m.series.Append(float64(i+1)*0.001, row)
+	}
+	want := []float64{0.7, 0.45}
+	m.complete(0.0041, want)
+	sums := make([]float64, 2)
+	for k := range m.series.Len() {
+		_, row := m.series.At(k)
+		for i, j := range row {
+			if sums[i] += j; j < 0 {
+				t.Errorf("sample %d: %v J", k, j)
+			}
+		}
+	}
+	for i := range want {
+		if math.Abs(sums[i]-want[i]) > 1e-12 {
+			t.Errorf("domain %d: samples add up to %v J, want %v", i, sums[i], want[i])
+		}
+	}
+	if _, row := m.series.At(1); math.Abs(row[0]-0.45) > 1e-12 {
+		t.Errorf("the sample before has %v J left, want 0.45", row[0])
+	}
+	if m.series.Len() != 5 {
+		t.Errorf("%d samples, want 5", m.series.Len())
 	}
 }
 

@@ -139,6 +139,7 @@ func (s *session) open() error {
 	}
 	if err = errors.Join(targetErr, err); err == nil {
 		s.startTracking()
+		s.reserve()
 	}
 	return err
 }
@@ -260,6 +261,7 @@ func (s *session) measure(ctx context.Context) error {
 	s.provideCycles()
 	s.metrics = append(s.target.metrics(), s.host.Stop(s.end.Sub(s.start))...)
 	s.metrics = append(s.metrics, s.attr.trackerMetrics()...)
+	s.warnAttribution()
 	return nil
 }
 

@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/energyprobe/energyprobe/internal/attribute"
 	"github.com/energyprobe/energyprobe/internal/energy"
@@ -34,11 +35,10 @@ func (s *session) attributionReport(r *report.Run) report.Attribution {
 		out.Reason = a.refused[0].Reason
 	}
 	if a.rule.Policy == attribute.Reserved {
-		a.rule.Share = s.reservedShare()
 		pct := 100 * a.rule.Share
 		out.IdleSharePct = &pct
 	}
-	delta := attribute.Delta(a.from, a.to)
+	delta := a.delta()
 	out.Intervals = a.intervals(delta)
 	zones := s.splitZones(r, &out, delta)
 	a.putTotal(&out, r)
@@ -97,16 +97,18 @@ func (a *attribution) intervals(delta energy.Usage) *report.Intervals {
 	return out
 }
 
-// splitZones splits every domain, and returns those of the total.
+// splitZones splits every domain whose work is known, those within others too,
+// and returns those of the total.
 func (s *session) splitZones(r *report.Run, out *report.Attribution, delta energy.Usage) []attribute.Zone {
 	a := s.attr
 	var total []attribute.Zone
+	var gaps coverage
 	for i, z := range s.tracks[0].Source.Zones() {
 		d := r.Domains[i]
-		if !d.InTotal {
-			continue
-		}
 		packages := attribute.PackagesOf(z, delta.Packages)
+		if !d.InTotal && (packages == nil || d.EnergyJ == nil) {
+			continue // the platform, single cores, counters that never moved
+		}
 		one := attribute.Zone{Domain: z.Domain, Joules: math.NaN(), Seconds: r.DurationS, Packages: packages, Idle: a.idle(z, packages, a.to.Packages)}
 		if d.EnergyJ != nil {
 			one.Joules = *d.EnergyJ
@@ -117,9 +119,35 @@ func (s *session) splitZones(r *report.Run, out *report.Attribution, delta energ
 		lines := attribute.Split(one, delta.Packages, a.rule)
 		out.PerDomain = append(out.PerDomain, report.DomainSplit{ID: d.ID, EnergyJ: d.EnergyJ, Split: splitReport(lines)})
 		out.Idle = append(out.Idle, idleReport(d.ID, one.Idle))
-		total = append(total, one)
+		if d.InTotal {
+			total = append(total, one)
+		}
+		gaps.add(d.ID, lines.Uncovered)
+	}
+	for _, why := range gaps.reasons {
+		s.warn("coverage", strings.Join(gaps.domains[why], ", ")+": "+why,
+			"run again, with a processor left for energyprobe; if it stays, try another --source or --attribution")
 	}
 	return total
+}
+
+// coverage is what intervals do not cover, and of which domains.
+type coverage struct {
+	reasons []string // in the order they came up
+	domains map[string][]string
+}
+
+func (c *coverage) add(id, reason string) {
+	if reason == "" {
+		return
+	}
+	if c.domains == nil {
+		c.domains = map[string][]string{}
+	}
+	if c.domains[reason] == nil {
+		c.reasons = append(c.reasons, reason)
+	}
+	c.domains[reason] = append(c.domains[reason], id)
 }
 
 // idleReport adds the packages of a zone.
@@ -160,9 +188,13 @@ func splitReport(l attribute.Lines) report.Split {
 	return out
 }
 
-// putTotal adds the domains' lines up. A line that one of them lacks is not
-// known for the total.
+// putTotal adds up the lines of the domains that are in the total. A line that
+// one of them lacks is not known for the total.
 func (a *attribution) putTotal(out *report.Attribution, r *report.Run) {
+	inTotal := map[string]bool{}
+	for _, d := range r.Domains {
+		inTotal[d.ID] = d.InTotal
+	}
 	if r.Total.EnergyJ == nil {
 		out.Unknown = map[string]string{}
 	}
@@ -170,6 +202,9 @@ func (a *attribution) putTotal(out *report.Attribution, r *report.Run) {
 		sum := 0.0
 		for i := range out.PerDomain {
 			d := &out.PerDomain[i]
+			if !inTotal[d.ID] {
+				continue
+			}
 			v := *of(&d.Split)
 			if v == nil {
 				if out.Unknown == nil {
@@ -195,26 +230,28 @@ func (a *attribution) putTotal(out *report.Attribution, r *report.Run) {
 	}
 }
 
-// putRows lists processes and threads, and returns the processes' rows.
-func (a *attribution) putRows(out *report.Attribution, zones []attribute.Zone, delta energy.Usage) []attribute.Row {
-	ranking := attribute.Rank(zones, delta, a.rule, maxRows)
-	for _, row := range ranking.Rows {
+// putRows lists processes and threads, and returns the ranking of all processes.
+func (a *attribution) putRows(out *report.Attribution, zones []attribute.Zone, delta energy.Usage) attribute.Ranking {
+	ranking := attribute.Rank(zones, delta, a.rule, 0)
+	n := min(len(ranking.Rows), maxRows)
+	for _, row := range ranking.Rows[:n] {
 		out.Processes = append(out.Processes, report.Process{
 			PID: row.PID, PPID: row.PPID, Comm: row.Comm, Party: row.Party.String(), Threads: row.Threads, Ended: row.Ended, Share: shareReport(row),
 		})
 	}
-	out.ProcessesRest = restReport(ranking, len(delta.Processes)-len(ranking.Rows)+int(delta.Lost.Processes))
+	out.ProcessesRest = restReport(ranking, n, int(delta.Lost.Processes))
 	if len(delta.Threads) > 0 {
-		threads := attribute.RankThreads(zones, delta, a.rule, maxRows)
-		for _, row := range threads.Rows {
+		threads := attribute.RankThreads(zones, delta, a.rule, 0)
+		n := min(len(threads.Rows), maxRows)
+		for _, row := range threads.Rows[:n] {
 			out.Threads = append(out.Threads, report.Thread{TID: row.TID, PID: row.PID, Comm: row.Comm, Share: shareReport(row)})
 		}
-		out.ThreadsRest = restReport(threads, len(delta.Threads)-len(threads.Rows))
+		out.ThreadsRest = restReport(threads, n, 0)
 	}
-	return ranking.Rows
+	return ranking
 }
 
-// maxRows bounds the processes in a result.
+// maxRows bounds the processes, threads and groups in a result.
 const maxRows = 1000
 
 func shareReport(row attribute.Row) report.Share {
@@ -227,11 +264,13 @@ func shareReport(row attribute.Row) report.Share {
 	return out
 }
 
-func restReport(k attribute.Ranking, n int) *report.Rest {
+// restReport stands for the rows from n on, for lost ones, and for what is in no
+// row.
+func restReport(k attribute.Ranking, n, lost int) *report.Rest {
 	var j, cpu float64
-	for _, row := range k.Rest {
+	for _, row := range append(k.Rest[:], k.Rows[n:]...) {
 		j += row.Joules
 		cpu += row.CPU.Seconds()
 	}
-	return &report.Rest{N: max(n, 0), EnergyJ: &j, CPUS: cpu}
+	return &report.Rest{N: len(k.Rows) - n + max(lost, 0), EnergyJ: &j, CPUS: cpu}
 }

@@ -62,6 +62,19 @@ func TestDescendantsLeft(t *testing.T) {
 	}
 }
 
+// A child that nobody waited for has ended when the command does: nothing of it
+// goes on, and nothing of it is left.
+func TestZombiesAreNotLeft(t *testing.T) {
+	h, file := onePackage(t), filepath.Join(t.TempDir(), "pid")
+	r := mustRun(t, Options{Root: h.Root, Command: shell("true & echo $! >" + file + "; exec sleep 0.2")})
+	if w, ok := warning(r, "descendants-left"); ok {
+		t.Errorf("a process that had ended is said to go on: %+v", w)
+	}
+	if err := unix.Kill(pidFrom(t, file), 0); err != unix.ESRCH {
+		t.Errorf("the child is still there: %v", err)
+	}
+}
+
 func TestWaitAll(t *testing.T) {
 	h := onePackage(t)
 	began := time.Now()

@@ -224,6 +224,14 @@ func (s *session) startTracking() {
 		_ = a.kernel.Close() // it has accounted for nothing that is wanted
 		a.kernel, a.tracker = nil, nil
 	}
+	if a.kernel != nil {
+		s.watchPower()
+		if err := a.kernel.Follow(target); err != nil {
+			a.refuse(a.tracker.Method(), err)
+			_ = a.kernel.Close() // it accounts for nobody's target
+			a.kernel, a.tracker = nil, nil
+		}
+	}
 	if a.kernel == nil && a.cycles != nil {
 		_ = a.cycles.Close()
 		a.cycles = nil
@@ -231,15 +239,6 @@ func (s *session) startTracking() {
 	}
 	if a.tracker == nil && !s.openFallback() {
 		return
-	}
-	if a.kernel != nil {
-		s.watchPower()
-		err := a.kernel.Follow(target)
-		if err != nil {
-			a.refuse(a.tracker.Method(), err)
-			a.tracker = nil
-			return
-		}
 	}
 	zones := s.tracks[0].Source.Zones()
 	a.zones = zones
@@ -272,6 +271,13 @@ func (s *session) openFallback() bool {
 		target.Cgroup, method = t.name, energy.ByCgroup
 	default:
 		target.Machine = true
+	}
+	if method != energy.ByCgroup && s.wants(energy.ByCgroup) {
+		s.attr.refused = append(s.attr.refused, &energy.Refusal{
+			Name: string(energy.ByCgroup), Kind: energy.ErrAbsent,
+			Reason: "what is measured is no control group: its cpu.stat would count others too",
+			Remedy: "run it in a group of its own, and measure that: systemd-run --scope --unit=measured COMMAND, energyprobe run --cgroup /system.slice/measured.scope",
+		})
 	}
 	if !s.wants(method) {
 		return false

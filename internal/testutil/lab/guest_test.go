@@ -578,7 +578,7 @@ func TestGuestRegisters(t *testing.T) {
 func stat(t *testing.T, events string, command ...string) map[string][]string {
 	t.Helper()
 	if _, err := exec.LookPath("perf"); err != nil {
-		t.Skip("no perf on this machine: testdata/lab/deps installs it")
+		t.Fatal("no perf on this machine: testdata/lab/deps installs it")
 	}
 	out := filepath.Join(t.TempDir(), "stat")
 	args := append([]string{"stat", "-x,", "-o", out, "-e", events, "--"}, command...)
@@ -728,7 +728,7 @@ func TestGuestZLog(t *testing.T) {
 	guest(t)
 	out, err := exec.Command("dmesg").Output()
 	if err != nil {
-		t.Skip(err)
+		t.Fatalf("read the kernel's log, without which nothing else here is believed: %v", err)
 	}
 	for l := range strings.SplitSeq(string(out), "\n") {
 		for _, bad := range []string{"WARNING:", "BUG:", "Oops", "unchecked MSR", "Call Trace", "rcu: INFO"} {

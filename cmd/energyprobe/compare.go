@@ -1,0 +1,170 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/energyprobe/energyprobe/internal/compare"
+	"github.com/energyprobe/energyprobe/internal/output"
+	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/session"
+	"github.com/energyprobe/energyprobe/internal/source"
+)
+
+// compareFlags are the flags of compare alone.
+type compareFlags struct {
+	trialFlags
+	measure        string
+	effect         string
+	exportJSON     string
+	exportMarkdown string
+	user           string
+}
+
+// measureNames are the values of --measure and what they mean in a result.
+var measureNames = map[string]string{
+	"auto": "", "energy": report.MeasureEnergy, "net": report.MeasureNet, "command": report.MeasureTarget,
+}
+
+func (a *app) compareCommand() *cobra.Command {
+	var f compareFlags
+	c := &cobra.Command{
+		Use:     "compare [flags] (-- 'COMMAND A' 'COMMAND B'... | FILE...)",
+		GroupID: "measure",
+		Short:   "Say whether one command uses less energy than another",
+		Long: `Run commands in turns, in an order drawn at random, and say how their energy
+differs: the change with its 95 % interval, a test, the size of the effect, and
+a verdict in words. Every command is compared with the first one.
+
+With files of results in the place of commands, what they hold is compared. What
+is not comparable is refused: results of another processor, estimates beside
+measurements, runs one after the other on a machine that drifts.`,
+		Example: `  energyprobe compare -- './sort-a data' './sort-b data'
+  energyprobe compare --repeat 20 --warmup 1 --baseline 5s -- 'gzip -k -f x' 'zstd -f x'
+  energyprobe compare --param n=1,2,4,8 -- 'make -j{n}' --prepare 'make clean'
+  energyprobe compare before.json after.json`,
+		DisableFlagsInUseLine: true,
+		Args:                  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.compare(cmd, &f, args)
+		},
+	}
+	f.add(c, 10)
+	f.addSweep(c)
+	fl := c.Flags()
+	fl.StringVar(&f.measure, "measure", "auto", "judge by `WHAT`: energy (of the machine), net (above idle), command (its own by attribution); auto takes net with --baseline, else energy")
+	fl.StringVar(&f.effect, "effect", "", "the change that matters, as `PERCENT`: says when the machine is too noisy to find it")
+	fl.StringVar(&f.exportJSON, "export-json", "", "also write the result to `FILE` as JSON, every run included")
+	fl.StringVar(&f.exportMarkdown, "export-markdown", "", "also write it to `FILE` as Markdown")
+	fl.StringVar(&f.user, "user", "", "run the commands as `NAME` and measure as the present user")
+	complete(c, "measure", []string{"auto", "energy", "net", "command"})
+	groupUsage(c, []flagGroup{
+		{"What to run", append(trialFlagNames[:len(trialFlagNames):len(trialFlagNames)], "user")},
+		{"How to judge", []string{"measure", "baseline", "effect"}},
+		{"How to measure", []string{"source", "host-root"}},
+		{"The result", []string{"format", "output", "export-json", "export-markdown", "quiet", "help"}},
+	})
+	return c
+}
+
+func (a *app) compare(cmd *cobra.Command, f *compareFlags, args []string) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	measure, ok := measureNames[f.measure]
+	if !ok {
+		return fmt.Errorf("--measure %s: want auto, energy, net or command", f.measure)
+	}
+	if measure == report.MeasureNet && f.baseline == 0 && cmd.ArgsLenAtDash() >= 0 {
+		return errors.New("--measure net is energy above the idle machine's: give --baseline 5s too")
+	}
+	o := compare.Options{Measure: measure, Seed: f.seed, Tool: tool()}
+	var err error
+	if f.effect != "" {
+		if o.Effect, err = parsePercent("--effect", f.effect); err != nil {
+			return err
+		}
+	}
+	for _, file := range []string{a.out, f.exportJSON, f.exportMarkdown} {
+		if file != "" {
+			if err := output.CheckFile(file); err != nil {
+				return err
+			}
+		}
+	}
+	if _, err := output.ParseFormat(a.format); err != nil {
+		return err
+	}
+	var sides []report.Side
+	var warnings []report.Warning
+	if cmd.ArgsLenAtDash() >= 0 {
+		var t *report.Trials
+		if t, err = a.runSides(cmd, f, args); err != nil {
+			return err
+		}
+		sides, warnings = compare.Sides(t, ""), t.Warnings
+	} else if sides, err = a.readSides(args); err != nil {
+		return err
+	}
+	c, err := compare.Compare(sides, o)
+	if err != nil {
+		return err
+	}
+	c.Warnings = append(warnings, c.Warnings...)
+	return errors.Join(a.deliver(c), export(f.exportJSON, output.JSON, c), export(f.exportMarkdown, output.Markdown, c))
+}
+
+// export writes a result to one more file, "" for none.
+func export(file string, format output.Format, v any) error {
+	if file == "" {
+		return nil
+	}
+	return output.ToFile(file, func(w io.Writer) error { return output.Write(w, format, v, output.Options{}) })
+}
+
+// runSides runs the commands in turns. Runs made before a failure are shown, not
+// compared.
+func (a *app) runSides(cmd *cobra.Command, f *compareFlags, args []string) (*report.Trials, error) {
+	if _, err := source.ParseName(a.source); err != nil {
+		return nil, err
+	}
+	commands, err := f.commands(args)
+	if err != nil {
+		return nil, err
+	}
+	if len(commands) < 2 {
+		return nil, errors.New("nothing to compare with: give two commands, each in quotes, or --param NAME=1,2,4\nTry: energyprobe compare -- 'COMMAND A' 'COMMAND B'")
+	}
+	c, err := command(f.user, []string{""})
+	if err != nil {
+		return nil, err
+	}
+	t, err := a.try(cmd.Context(), &f.trialFlags, session.Options{
+		Root: a.hostRoot, Source: a.source, Tool: tool(), Command: c,
+	}, commands)
+	if err != nil && t != nil {
+		if writeErr := a.deliver(t); writeErr != nil {
+			return nil, errors.Join(err, writeErr)
+		}
+	}
+	return t, err
+}
+
+// readSides reads results. A file may hold several.
+func (a *app) readSides(files []string) ([]report.Side, error) {
+	if len(files) == 0 {
+		return nil, errors.New("nothing to compare: give two files of results, or commands after --\nTry: energyprobe compare -- 'COMMAND A' 'COMMAND B'")
+	}
+	var sides []report.Side
+	for _, file := range files {
+		some, err := a.sidesOf(file)
+		if err != nil {
+			return nil, err
+		}
+		sides = append(sides, some...)
+	}
+	return sides, nil
+}

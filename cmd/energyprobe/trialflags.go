@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/session"
+	"github.com/energyprobe/energyprobe/internal/trial"
+)
+
+// trialFlags say how runs are repeated.
+type trialFlags struct {
+	repeat        int
+	warmup        int
+	seed          int64
+	params        []string
+	prepare       string
+	cleanup       string
+	shell         string
+	ignoreFailure bool
+	showOutput    bool
+	baseline      time.Duration
+}
+
+var trialFlagNames = []string{"repeat", "warmup", "param", "prepare", "cleanup", "shell", "ignore-failure", "show-output", "seed"}
+
+func (f *trialFlags) add(c *cobra.Command, repeat int) {
+	fl := c.Flags()
+	fl.IntVarP(&f.repeat, "repeat", "r", repeat, "measure each command `N` times")
+	fl.IntVarP(&f.warmup, "warmup", "w", 0, "run each command `N` times before, which count for nothing")
+	fl.StringVar(&f.prepare, "prepare", "", "run shell `COMMAND` before every run, outside of the measurement")
+	fl.StringVar(&f.cleanup, "cleanup", "", "run shell `COMMAND` after the last run of each command")
+	fl.BoolVarP(&f.ignoreFailure, "ignore-failure", "i", false, "go on after a run that fails")
+	fl.BoolVar(&f.showOutput, "show-output", false, "let the output of repeated runs through (to standard error)")
+}
+
+// addSweep adds what only commands given as text have.
+func (f *trialFlags) addSweep(c *cobra.Command) {
+	fl := c.Flags()
+	fl.StringArrayVarP(&f.params, "param", "p", nil, "`NAME=V1,V2,...`: run with each value in place of {NAME}; several times for all combinations")
+	fl.StringVar(&f.shell, "shell", shellAuto, "`SHELL` that runs the commands; auto takes one where a command has quotes, pipes and the like; none splits at blanks")
+	fl.Int64Var(&f.seed, "seed", 0, "`SEED` of the order of runs; 0 draws one (it is in the result)")
+	fl.DurationVar(&f.baseline, "baseline", 0, "watch the idle machine for `D` first, and give energy above it too")
+}
+
+const (
+	shellAuto = "auto"
+	shellNone = "none"
+)
+
+func (f *trialFlags) check() error {
+	switch {
+	case f.repeat < 1:
+		return fmt.Errorf("--repeat %d: want 1 or more", f.repeat)
+	case f.warmup < 0:
+		return fmt.Errorf("--warmup %d: want 0 or more", f.warmup)
+	case f.seed < 0 || f.seed > trial.MaxSeed:
+		return fmt.Errorf("--seed %d: want a number from 1 to %d, or 0 to draw one", f.seed, int64(trial.MaxSeed))
+	case f.baseline < 0 || f.baseline > 0 && f.baseline < minBaseline:
+		return fmt.Errorf("--baseline %v: the shortest is %v", f.baseline, minBaseline)
+	}
+	if f.seed == 0 {
+		f.seed = 1 + rand.Int64N(trial.MaxSeed)
+	}
+	return nil
+}
+
+// commands are the texts, with every combination of the parameters.
+func (f *trialFlags) commands(texts []string) ([]trial.Command, error) {
+	sweep, err := combinations(f.params)
+	if err != nil {
+		return nil, err
+	}
+	var out []trial.Command
+	for _, text := range texts {
+		if strings.TrimSpace(text) == "" {
+			return nil, errors.New("a command is empty")
+		}
+		for _, p := range sweep {
+			name := trial.Fill(text, p)
+			out = append(out, trial.Command{Name: name, Argv: f.argv(name), Parameters: p})
+		}
+	}
+	for name := range sweep[0] {
+		if !slices.ContainsFunc(append(texts, f.prepare, f.cleanup), func(s string) bool { return strings.Contains(s, "{"+name+"}") }) {
+			return nil, fmt.Errorf("--param %s: no command has {%s} in it", name, name)
+		}
+	}
+	return out, nil
+}
+
+// combinations returns the sets of values of NAME=V1,V2,... flags, one empty
+// set for none.
+func combinations(params []string) ([]map[string]string, error) {
+	all := []map[string]string{nil}
+	for _, p := range params {
+		name, values, ok := strings.Cut(p, "=")
+		if !ok || name == "" || values == "" || strings.ContainsAny(name, "{} ") {
+			return nil, fmt.Errorf("--param %s: want NAME=VALUE,VALUE,...", p)
+		}
+		var next []map[string]string
+		for _, old := range all {
+			if _, twice := old[name]; twice {
+				return nil, fmt.Errorf("--param %s: %s is given twice", p, name)
+			}
+			for v := range strings.SplitSeq(values, ",") {
+				m := maps.Clone(old)
+				if m == nil {
+					m = map[string]string{}
+				}
+				m[name] = v
+				next = append(next, m)
+			}
+		}
+		all = next
+	}
+	return all, nil
+}
+
+// special are the characters that mean something to a shell.
+const special = "|&;<>()$`\\\"'*?[]#~=%{}!\n"
+
+// builtins are commands that only a shell has.
+var builtins = strings.Fields(". : alias break case cd command continue eval exec exit export for if readonly return set shift source times trap ulimit umask unset until wait while")
+
+// argv is how a command is executed.
+func (f *trialFlags) argv(text string) []string {
+	switch {
+	case f.shell == shellNone, f.shell == shellAuto && !strings.ContainsAny(text, special) && !slices.Contains(builtins, strings.Fields(text)[0]):
+		return strings.Fields(text)
+	case f.shell == shellAuto:
+		return []string{"/bin/sh", "-c", text}
+	}
+	return append(strings.Fields(f.shell), "-c", text)
+}
+
+// shellOf is the shell for the result, "" where no command has one.
+func (f *trialFlags) shellOf(commands []trial.Command) string {
+	for _, c := range commands {
+		if len(c.Argv) > 2 && c.Argv[len(c.Argv)-2] == "-c" && c.Argv[len(c.Argv)-1] == c.Name {
+			return strings.Join(c.Argv[:len(c.Argv)-2], " ")
+		}
+	}
+	return ""
+}
+
+// try runs trials of commands, measured as o says. The error is of the trials;
+// what was measured before it is returned with it.
+func (a *app) try(ctx context.Context, f *trialFlags, o session.Options, commands []trial.Command) (*report.Trials, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	o.Command.Stdin, o.Command.Stdout, o.Command.Stderr = null, null, null
+	if f.showOutput {
+		// The result has standard output to itself.
+		o.Command.Stdout, o.Command.Stderr = os.Stderr, os.Stderr
+	}
+	signals := catchSignals()
+	defer signal.Stop(signals)
+	return trial.Run(ctx, trial.Options{
+		Session: o, Commands: commands, Repeat: f.repeat, Warmup: f.warmup, Seed: f.seed, Shell: f.shellOf(commands),
+		Prepare: f.prepare, Cleanup: f.cleanup, Baseline: f.baseline, IgnoreFailure: f.ignoreFailure,
+		Signals: signals, Progress: a.progress(), Measure: session.Run,
+	})
+}
+
+// progress returns what shows how far trials are, on a terminal; nil elsewhere.
+func (a *app) progress() func(trial.Progress) {
+	file, ok := a.stderr.(*os.File)
+	if !ok || a.quiet {
+		return nil
+	}
+	width, tty := terminalWidth(file)
+	if !tty {
+		return nil
+	}
+	return func(p trial.Progress) { showProgress(file, p, max(width, 40)) }
+}
+
+// showProgress writes one line over the last one.
+func showProgress(w io.Writer, p trial.Progress, width int) {
+	const erase = "\r\x1b[K"
+	if p.Over {
+		fmt.Fprint(w, erase)
+		return
+	}
+	head := fmt.Sprintf("%*d of %d  ", len(strconv.Itoa(p.Runs)), p.Done+1, p.Runs)
+	tail := ""
+	if p.Left > 0 {
+		tail = "  " + roughly(p.Left) + " left"
+	}
+	what := []rune(p.What)
+	if room := width - 1 - len(head) - len(tail); len(what) > room {
+		what = append(what[:max(room-1, 0)], '…')
+	}
+	fmt.Fprint(w, erase, head, string(what), tail)
+}
+
+// roughly is a time as people say it.
+func roughly(d time.Duration) string {
+	switch {
+	case d < 90*time.Second:
+		return fmt.Sprintf("%.0f s", max(1, d.Seconds()))
+	case d < 90*time.Minute:
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	}
+	return fmt.Sprintf("%.1f h", d.Hours())
+}
+
+// parsePercent reads "3%" or "3" as 0.03.
+func parsePercent(flag, text string) (float64, error) {
+	v, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(text), "%")), 64)
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0, fmt.Errorf("%s %s: want a percentage such as 3%%", flag, text)
+	}
+	return v / 100, nil
+}
