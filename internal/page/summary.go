@@ -3,7 +3,6 @@ package page
 import (
 	"bufio"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -213,16 +212,7 @@ func Text(w io.Writer, docs []Document) error {
 // JSON writes the results as they were read, one after the other.
 func JSON(w io.Writer, docs []Document) error {
 	for _, d := range docs {
-		if r, is := d.Value.(*report.Run); is {
-			if err := output.Write(w, output.JSON, r, output.Options{}); err != nil {
-				return err
-			}
-			continue
-		}
-		enc := json.NewEncoder(w)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(d.Value); err != nil {
+		if err := output.Write(w, output.JSON, d.Value, output.Options{}); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,9 +18,13 @@ import (
 // goldenRuns are what internal/output writes for its sample results.
 func goldenRuns(t testing.TB) map[string][]byte {
 	t.Helper()
-	files, err := filepath.Glob("../../testdata/golden/run-*.json")
-	if err != nil || len(files) < 10 {
-		t.Fatalf("%d golden files (%v)", len(files), err)
+	var files []string
+	for _, kind := range []string{"run", "trials", "comparison"} {
+		some, err := filepath.Glob("../../testdata/golden/" + kind + "-*.json")
+		if err != nil || len(some) == 0 {
+			t.Fatalf("no golden file of a %s (%v)", kind, err)
+		}
+		files = append(files, some...)
 	}
 	all := map[string][]byte{}
 	for _, f := range files {
@@ -51,13 +56,13 @@ func TestRoundTrip(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		var want report.Run
-		if err := json.Unmarshal(data, &want); err != nil {
+		want := reflect.New(reflect.TypeOf(docs[0]).Elem()).Interface()
+		if err := json.Unmarshal(data, want); err != nil {
 			t.Fatal(err)
 		}
 		got := encode(t, docs[0])
-		if got != encode(t, &want) {
-			t.Errorf("%s changed:\n%s\n%s", name, encode(t, &want), got)
+		if got != encode(t, want) {
+			t.Errorf("%s changed:\n%s\n%s", name, encode(t, want), got)
 		}
 		lines.WriteString(got + "\n")
 		n++
