@@ -44,7 +44,10 @@ func pairFacts(d Document, c *report.Comparison) []Fact {
 
 func intervalNote(c report.Change) string {
 	if c.LowPct == nil || c.HighPct == nil {
-		return "its interval is not known"
+		if c.Reason == "" {
+			return "its interval is not known"
+		}
+		return "its interval is not known: " + output.Plain(c.Reason)
 	}
 	return "95 % interval " + output.Change(*c.LowPct) + " to " + output.Change(*c.HighPct)
 }
@@ -53,9 +56,12 @@ func seriesFacts(d Document, t *report.Trials) []Fact {
 	var out []Fact
 	for i, s := range t.Series {
 		m := s.Summary[report.MeasureEnergy]
-		note := output.Count(m.N) + " runs"
+		note := "median of " + output.Count(m.N) + " runs"
 		if m.Low != nil && m.High != nil {
-			note = "median of " + note + ", 95 % interval " + output.Quantity(*m.Low, "J", 4) + " to " + output.Quantity(*m.High, "J", 4)
+			note += ", 95 % interval " + output.Quantity(*m.Low, "J", 4) + " to " + output.Quantity(*m.High, "J", 4)
+		}
+		if m.Missing > 0 {
+			note += "; " + output.Count(m.Missing) + " more have no value"
 		}
 		out = append(out, Fact{Label: output.Plain(s.Name),
 			Value: d.known(m.Median, digits("J", 4), m.Reason, "series[%d].summary.energy_j.median", i), Note: note})
