@@ -7,8 +7,8 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
 # Beside the lab's: the compiler of the gate and of the eBPF programs with their
-# headers, and what starts an arm64 binary.
-PACKAGES := clang-19 lld-19 libbpf-dev qemu-user-static procps
+# headers, what starts an arm64 binary, and the browser that opens reports.
+PACKAGES := clang-19 lld-19 libbpf-dev qemu-user-static procps chromium
 
 LABTESTS := ./internal/labtest ./rapl ./msr ./internal/doctor ./internal/testutil/lab
 
@@ -37,7 +37,7 @@ check: ## formatting, vet, generated files
 	bpfprog/build.sh --check
 
 unit: ## all tests but the lab's, with the race detector
-	$(GO) test -race -timeout 10m ./...
+	CI_CHROMIUM=1 $(GO) test -race -timeout 10m ./...
 
 labpass: ## the program against the lab's truth, on both kernels
 	CI_LAB=1 $(GO) test -p 1 -count 1 -timeout 30m -run '^TestLab' ./internal/labtest

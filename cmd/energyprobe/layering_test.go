@@ -11,18 +11,21 @@ const module = "github.com/energyprobe/energyprobe/"
 // layers lists the packages from the bottom up. A package imports only layers
 // below its own: docs/architecture.md says why.
 var layers = [][]string{
-	{"internal/energy", "internal/stats"},
+	{"internal/energy", "internal/stats", "internal/plot"},
 	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute"},
 	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage"},
 	{"internal/source", "internal/report"},
 	{"internal/session", "internal/compare", "internal/result", "internal/history"},
 	{"bench", "calibrate", "internal/trial", "internal/doctor", "internal/output", "internal/metrics"},
+	{"internal/page"},
 	{"cmd/energyprobe"},
 }
 
 // narrow lists packages that see less than the layers below them.
 var narrow = map[string][]string{
 	"internal/output": {"internal/report", "internal/energy"},
+	"internal/page":   {"internal/output", "internal/plot", "internal/report", "internal/energy"},
+	"internal/result": {"internal/report"},
 	"internal/report": {"internal/energy"},
 	"internal/energy": {},
 	// It keeps results, however they came about.
@@ -30,6 +33,7 @@ var narrow = map[string][]string{
 	// Arithmetic: no files.
 	"internal/attribute": {"internal/energy"},
 	"internal/stats":     {},
+	"internal/plot":      {},
 	"internal/compare":   {"internal/report", "internal/stats"},
 }
 

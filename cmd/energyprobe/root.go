@@ -104,6 +104,7 @@ with an honest range where there are none.
 
   energyprobe run -- python3 app.py     what did this command cost
   energyprobe compare -- 'a' 'b'        which of two commands uses less, and how sure that is
+  energyprobe report FILE -o page.html  results as a page, plots, tables
   energyprobe doctor                    what can be measured here, and how to get the rest`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -139,7 +140,7 @@ with an honest range where there are none.
 		&cobra.Group{ID: "results", Title: "Work with results:"},
 	)
 	cobra.EnableCommandSorting = false // run comes first
-	root.AddCommand(a.runCommand(), a.compareCommand(), a.gateCommand(), a.doctorCommand(), a.historyCommand())
+	root.AddCommand(a.runCommand(), a.compareCommand(), a.gateCommand(), a.doctorCommand(), a.historyCommand(), a.reportCommand())
 	return root
 }
 

@@ -1,6 +1,8 @@
 package result
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/energyprobe/energyprobe/internal/report"
@@ -29,12 +31,14 @@ type checker struct {
 }
 
 func (c *checker) fail(name, format string, args ...any) {
-	if c.err == nil {
-		c.p.push(name)
-		c.err = c.p.problem(format, args...)
-		c.err.(*fault).pos = 0 // where it stood is not known any more
-		c.p.pop()
+	if c.err != nil {
+		return
 	}
+	if name != "" {
+		c.p.push(name)
+		defer c.p.pop()
+	}
+	c.err = &fault{field: c.p.field(), text: fmt.Sprintf(format, args...)} // its line is not known any more
 }
 
 func (c *checker) list(name string, n int, f func(i int)) {
@@ -93,8 +97,8 @@ func (c *checker) series(s *report.TrialSeries) {
 		c.known("cpu_s", t.CPUS)
 	})
 	c.in("summary", func() {
-		for name, m := range s.Summary {
-			c.in(name, func() { c.summary(m, len(s.Runs)) })
+		for _, name := range slices.Sorted(maps.Keys(s.Summary)) {
+			c.in(name, func() { c.summary(s.Summary[name], len(s.Runs)) })
 		}
 	})
 }
@@ -127,7 +131,8 @@ func (c *checker) comparison(v *report.Comparison) {
 			}
 		}
 		c.in("changes", func() {
-			for name, change := range pair.Changes {
+			for _, name := range slices.Sorted(maps.Keys(pair.Changes)) {
+				change := pair.Changes[name]
 				c.in(name, func() { c.ordered("low_pct", change.LowPct, "high_pct", change.HighPct) })
 			}
 		})

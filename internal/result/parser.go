@@ -21,7 +21,11 @@ type parser struct {
 	pos   int
 	path  []step
 	types map[reflect.Type]*shape
+	names [64]name // of fields, seen before
 }
+
+// name is that of a field, as it stands in the file and as it reads.
+type name struct{ raw, name string }
 
 // step is a part of a path: a field or, with no name, an index.
 type step struct {
@@ -244,11 +248,27 @@ func (p *parser) str(s *string) error {
 }
 
 func (p *parser) key() (string, error) {
-	var s string
 	if p.pos < len(p.data) && p.data[p.pos] != '"' {
 		return "", p.wanted("the name of a field")
 	}
-	return s, p.str(&s)
+	start := p.pos
+	raw, err := p.raw()
+	if err != nil {
+		return "", err
+	}
+	// A series repeats its few names millions of times: where they were seen
+	// last is quicker than a map.
+	slot := &p.names[(len(raw)*7+int(raw[1])+int(raw[len(raw)-2])*31)%len(p.names)]
+	if slot.raw == string(raw) {
+		return slot.name, nil
+	}
+	var s string
+	p.pos = start
+	if err := p.str(&s); err != nil {
+		return "", err
+	}
+	*slot = name{string(raw), s}
+	return s, nil
 }
 
 // number reads a number as JSON writes it, which is narrower than what Go
@@ -299,7 +319,7 @@ func numberEnd(data []byte, i int) (end int, whole bool) {
 			return -1, false
 		}
 	}
-	if i < len(data) && (data[i] >= 'A' && data[i] <= 'z' || data[i]-'0' <= 9 || data[i] == '.') {
+	if i < len(data) && (data[i]|' '-'a' < 26 || data[i]-'0' <= 9 || data[i] == '.') {
 		return -1, false // 12abc, 007
 	}
 	return i, whole

@@ -48,6 +48,7 @@ func Decode(name string, data []byte) ([]any, error) {
 	p := &parser{data: data, types: map[reflect.Type]*shape{}}
 	var docs []any
 	for p.skipSpace(); p.pos < len(data); p.skipSpace() {
+		p.path = p.path[:0]
 		v, err := p.document()
 		if err != nil {
 			return nil, p.locate(name, len(docs), err)
@@ -62,10 +63,12 @@ func Decode(name string, data []byte) ([]any, error) {
 
 // document reads one document, by its schema.
 func (p *parser) document() (any, error) {
-	p.path = p.path[:0]
-	schema, err := p.schema()
+	schema, kept, err := p.schema()
 	if err != nil {
 		return nil, err
+	}
+	if kept {
+		return p.kept()
 	}
 	var v any
 	switch schema {
@@ -97,17 +100,34 @@ func hint(schema string) string {
 	return ""
 }
 
+// kept reads a line of a history, which holds a result beside what a list says
+// of it.
+func (p *parser) kept() (v any, err error) {
+	err = p.object(func(key string) error {
+		if key != "result" || v != nil {
+			return p.skip()
+		}
+		v, err = p.document()
+		return err
+	})
+	return v, err
+}
+
 // schema looks ahead for the document's schema, which may stand anywhere in
-// it.
-func (p *parser) schema() (string, error) {
-	start := p.pos
+// it. kept is true of a line of a history, which has none of its own.
+func (p *parser) schema() (schema string, kept bool, err error) {
+	start, depth := p.pos, len(p.path)
 	defer func() { p.pos = start }()
-	if p.data[p.pos] != '{' {
-		return "", p.wanted("a result of energyprobe")
+	if p.pos >= len(p.data) || p.data[p.pos] != '{' {
+		return "", false, p.wanted("a result of energyprobe")
 	}
-	schema, found := "", false
-	err := p.object(func(key string) error {
-		if key != "schema" || found {
+	found := false
+	err = p.object(func(key string) error {
+		if key == "result" && depth == 0 && p.pos < len(p.data) && p.data[p.pos] == '{' {
+			kept = true
+			return errStop
+		}
+		if key != "schema" {
 			return p.skip()
 		}
 		found = true
@@ -117,13 +137,13 @@ func (p *parser) schema() (string, error) {
 		return errStop
 	})
 	if err != nil && err != errStop {
-		return "", err
+		return "", false, err
 	}
-	if !found {
-		return "", p.problem("this is no result of energyprobe: it has no field schema")
+	p.path = p.path[:depth]
+	if !found && !kept {
+		return "", false, p.problem("this is no result of energyprobe: it has no field schema")
 	}
-	p.path = p.path[:0]
-	return schema, nil
+	return schema, kept, nil
 }
 
 // locate turns a problem into an Error.

@@ -97,11 +97,16 @@ func (r *seriesReader) energies() error {
 	if r.p.literal("null") {
 		return nil
 	}
+	next := 0
 	return r.p.object(func(id string) error {
-		k, known := r.columns[id]
+		k, known := next, next < len(r.ids) && r.ids[next] == id // the usual order
+		if !known {
+			k, known = r.columns[id]
+		}
 		if !known {
 			return r.widen(id, false)
 		}
+		next = k + 1
 		v, err := r.p.float()
 		r.row[k] = v
 		return err

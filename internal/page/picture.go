@@ -1,0 +1,45 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/energyprobe/energyprobe/internal/plot"
+)
+
+// Plots lists the kinds of plots, first what tells most.
+func Plots() []string {
+	return []string{"comparison", "distribution", "power", "attribution", "processes", "scatter"}
+}
+
+// Picture returns one plot of the results: the first of its kind, or with kind
+// "" of the kind that tells most of them.
+func Picture(docs []Document, kind string, o Options) (*plot.Scene, error) {
+	if kind != "" && !slices.Contains(Plots(), kind) {
+		return nil, fmt.Errorf("unknown plot %q: use one of %s", kind, strings.Join(Plots(), ", "))
+	}
+	var figures []Figure
+	for _, d := range docs[:min(len(docs), maxDetails)] {
+		figures = append(figures, section(d).Figures...)
+	}
+	figures = append(figures, overall(docs, o)...)
+	var have []string
+	for _, k := range Plots() {
+		i := slices.IndexFunc(figures, func(f Figure) bool { return f.Kind == k })
+		if i < 0 {
+			continue
+		}
+		if kind == "" || kind == k {
+			return figures[i].Scene.Titled(figures[i].Title), nil
+		}
+		have = append(have, k)
+	}
+	switch {
+	case len(have) > 0:
+		return nil, fmt.Errorf("these results have no data for the plot %s; they have for %s", kind, strings.Join(have, ", "))
+	case kind == "power" || kind == "":
+		return nil, fmt.Errorf("these results have no data for a plot; energyprobe run --interval 10ms records power over time")
+	}
+	return nil, fmt.Errorf("these results have no data for the plot %s", kind)
+}
