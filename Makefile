@@ -36,8 +36,12 @@ check: ## formatting, vet, generated files
 	perfevent/gate/image/build.sh --check
 	bpfprog/build.sh --check
 
+# Packages whose tests time the machine itself run alone.
+ALONE = ./bpfprog ./internal/session ./internal/procusage
+
 unit: ## all tests but the lab's, with the race detector
-	CI_CHROMIUM=1 $(GO) test -race -timeout 10m ./...
+	CI_CHROMIUM=1 $(GO) test -race -timeout 10m $$($(GO) list ./... | grep -vE '/(bpfprog|internal/session|internal/procusage)$$')
+	$(GO) test -race -p 1 -timeout 10m $(ALONE)
 
 labpass: ## the program against the lab's truth, on both kernels
 	CI_LAB=1 $(GO) test -p 1 -count 1 -timeout 30m -run '^TestLab' ./internal/labtest

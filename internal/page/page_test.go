@@ -152,7 +152,7 @@ func TestCSVHoldsEverything(t *testing.T) {
 }
 
 func TestPictures(t *testing.T) {
-	docs := mixed(t)
+	docs := append(mixed(t), Document{File: "phases.json", Value: stored(t, "run-phases")})
 	for _, kind := range append(Plots(), "") {
 		s, err := Picture(docs, kind, options())
 		if err != nil {
@@ -174,6 +174,16 @@ func TestPictures(t *testing.T) {
 	} {
 		if _, err := Picture(c.docs, c.kind, options()); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: %v, want %s", c.kind, err, c.want)
+		}
+	}
+}
+
+// What is outside of phases, and what can't be told apart, is beside them.
+func TestPhases(t *testing.T) {
+	page := render(t, []Document{{File: "phases.json", Value: stored(t, "run-phases")}})
+	for _, want := range []string{"Joules per phase", ">train<", "outside of phases", "not told apart", "phases.json: phases.list[1].energy_j"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%q is not on the page", want)
 		}
 	}
 }

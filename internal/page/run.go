@@ -25,6 +25,9 @@ func runSection(d Document, r *report.Run) Section {
 	if f, ok := powerFigure(d, r); ok {
 		s.Figures = append(s.Figures, f)
 	}
+	if f, ok := phaseFigure(d, r); ok {
+		s.Figures = append(s.Figures, f)
+	}
 	if f, ok := attributionFigure(d, r); ok {
 		s.Figures = append(s.Figures, f)
 	}
