@@ -262,7 +262,11 @@ func linesOf(r *report.Run, of func(report.Split) []*float64) (sum float64) {
 func errorsOf(t *testing.T, name string, limit float64, one func(t *testing.T, rng *rand.Rand) float64) {
 	t.Helper()
 	var all []float64
-	for seed := range seeds() {
+	n := seeds()
+	if limit == 0 && n < 10 {
+		n = 1 // nothing is held to it: one says that it works
+	}
+	for seed := range n {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			e := one(t, rand.New(rand.NewPCG(uint64(seed), 11)))
 			all = append(all, 100*math.Abs(e))
