@@ -44,7 +44,7 @@ unit: ## all tests but the lab's, with the race detector
 	$(GO) test -race -p 1 -timeout 10m $(ALONE)
 
 labpass: ## the program against the lab's truth, on both kernels
-	CI_LAB=1 $(GO) test -p 1 -count 1 -timeout 30m -run '^TestLab' ./internal/labtest
+	CI_LAB=1 $(GO) test -p 1 -count 1 -timeout 34m -run '^TestLab' ./internal/labtest
 
 accuracy: ## the split of joules against the lab's truth, ten times each: prints a table
 	LABTEST_SEEDS=10 CI_LAB=1 $(GO) test -count 1 -timeout 120m -run '^TestLabSplit' -v ./internal/labtest | grep -E 'ACCURACY|^(---|ok|FAIL)|split_test.go.*(spent|allowed)' | sed 's/.*ACCURACY //'
