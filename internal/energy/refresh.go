@@ -105,7 +105,7 @@ func (w *Watch) addZone(i int, at Bracket, counts uint64) {
 		case s.edges == 0:
 			s.first = e
 		case s.unbroken:
-			w.learn(s.last, e)
+			w.learn(s.last, e, at.After.Sub(s.prev.At.Before).Seconds())
 		}
 		s.last, s.unbroken = e, true
 		s.edges++
@@ -132,11 +132,13 @@ func (w *Watch) bracket(before, now Bracket) Bracket {
 }
 
 // learn takes the time between two edges for an update interval, if both are
-// known sharply enough for that to mean anything.
-func (w *Watch) learn(a, b Edge) {
+// known sharply enough for that to mean anything, and nobody looked away right
+// before the second, for gap seconds: a watcher that lost its CPU saw none of
+// the edges before it.
+func (w *Watch) learn(a, b Edge, gap float64) {
 	ta, ha := a.mid()
 	tb, hb := b.mid()
-	if d := tb.Sub(ta); (ha+hb)*4 < d.Seconds() {
+	if d := tb.Sub(ta); (ha+max(hb, gap/2))*4 < d.Seconds() {
 		w.refresh.learn(d)
 	}
 }

@@ -364,3 +364,28 @@ func TestLookAway(t *testing.T) {
 		t.Errorf("refresh %+v: 7 ms of not looking were taken for an interval", f)
 	}
 }
+
+// Nor is what happens while the watcher has lost its CPU, whenever that is: no
+// interval is taken for a third longer, or a quarter shorter, than it was.
+func TestWatcherLosesItsCPU(t *testing.T) {
+	for lost := 50 * time.Microsecond; lost < 20*time.Millisecond; lost += 173 * time.Microsecond {
+		for phase := time.Duration(0); phase < time.Millisecond; phase += 37 * time.Microsecond {
+			s := newScripted(1, everyMS)
+			track := NewTrack(s)
+			watch := func(until Instant) {
+				for s.now < until {
+					if err := track.Read(); err != nil {
+						t.Fatal(err)
+					}
+					track.Before.Add(track.Reading, track.Meter)
+				}
+			}
+			watch(s.now.Add(1500*time.Microsecond + phase))
+			s.now = s.now.Add(lost)
+			watch(s.now.Add(2500 * time.Microsecond))
+			if f := track.Refresh(); f.N == 0 || f.Max > 1334*time.Microsecond || f.Min < 740*time.Microsecond {
+				t.Fatalf("lost for %v from %v after an edge: refresh %+v", lost, (500*time.Microsecond+phase)%time.Millisecond, f)
+			}
+		}
+	}
+}
