@@ -11,7 +11,6 @@ import (
 	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/session"
-	"github.com/energyprobe/energyprobe/internal/source"
 )
 
 // compareFlags are the flags of compare alone.
@@ -88,14 +87,7 @@ func (a *app) compare(cmd *cobra.Command, f *compareFlags, args []string) error 
 			return err
 		}
 	}
-	for _, file := range []string{a.out, f.exportJSON, f.exportMarkdown} {
-		if file != "" {
-			if err := output.CheckFile(file); err != nil {
-				return err
-			}
-		}
-	}
-	if _, err := output.ParseFormat(a.format); err != nil {
+	if err := a.checkFlags(f.exportJSON, f.exportMarkdown); err != nil {
 		return err
 	}
 	var sides []report.Side
@@ -128,9 +120,6 @@ func export(file string, format output.Format, v any) error {
 // runSides runs the commands in turns. Runs made before a failure are shown, not
 // compared.
 func (a *app) runSides(cmd *cobra.Command, f *compareFlags, args []string) (*report.Trials, error) {
-	if _, err := source.ParseName(a.source); err != nil {
-		return nil, err
-	}
 	commands, err := f.commands(args)
 	if err != nil {
 		return nil, err

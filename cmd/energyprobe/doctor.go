@@ -4,8 +4,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/energyprobe/energyprobe/internal/doctor"
-	"github.com/energyprobe/energyprobe/internal/output"
-	"github.com/energyprobe/energyprobe/internal/source"
 )
 
 // exitEstimate is doctor's status where energy can't be measured.
@@ -33,16 +31,8 @@ source), 1 when a run could only estimate, 125 when doctor itself failed.`,
 }
 
 func (a *app) examine() error {
-	if _, err := source.ParseName(a.source); err != nil {
+	if err := a.checkFlags(); err != nil {
 		return err
-	}
-	if _, err := output.ParseFormat(a.format); err != nil {
-		return err
-	}
-	if a.out != "" {
-		if err := output.CheckFile(a.out); err != nil {
-			return err
-		}
 	}
 	d := doctor.Examine(doctor.Options{Root: a.hostRoot, Source: a.source, Tool: tool()})
 	if !d.CanMeasure {

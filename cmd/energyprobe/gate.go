@@ -7,9 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/energyprobe/energyprobe/internal/compare"
-	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/session"
-	"github.com/energyprobe/energyprobe/internal/source"
+	"github.com/energyprobe/energyprobe/internal/shell"
 	"github.com/energyprobe/energyprobe/internal/trial"
 )
 
@@ -75,16 +74,8 @@ func (a *app) gate(cmd *cobra.Command, f *gateFlags, args []string) error {
 	if max < 0 {
 		return fmt.Errorf("--max-increase %s: want 0%% or more", f.maxIncrease)
 	}
-	if _, err := source.ParseName(a.source); err != nil {
+	if err := a.checkFlags(); err != nil {
 		return err
-	}
-	if _, err := output.ParseFormat(a.format); err != nil {
-		return err
-	}
-	if a.out != "" {
-		if err := output.CheckFile(a.out); err != nil {
-			return err
-		}
 	}
 	base, err := a.sidesOf(f.base)
 	if err != nil {
@@ -99,7 +90,7 @@ func (a *app) gate(cmd *cobra.Command, f *gateFlags, args []string) error {
 	}
 	t, err := a.try(cmd.Context(), &f.trialFlags, session.Options{
 		Root: a.hostRoot, Source: a.source, Tool: tool(), Command: c,
-	}, []trial.Command{{Name: joined(args), Argv: args}})
+	}, []trial.Command{{Name: shell.Join(args), Argv: args}})
 	if err != nil {
 		return keepFailure(err)
 	}

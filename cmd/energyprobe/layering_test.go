@@ -11,7 +11,7 @@ const module = "github.com/energyprobe/energyprobe/"
 // layers lists the packages from the bottom up. A package imports only layers
 // below its own: docs/architecture.md says why.
 var layers = [][]string{
-	{"internal/energy", "internal/stats", "internal/plot"},
+	{"internal/energy", "internal/stats", "internal/plot", "internal/shell"},
 	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute"},
 	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage"},
 	{"internal/source", "internal/report"},
@@ -23,7 +23,7 @@ var layers = [][]string{
 
 // narrow lists packages that see less than the layers below them.
 var narrow = map[string][]string{
-	"internal/output": {"internal/report", "internal/energy"},
+	"internal/output": {"internal/report", "internal/energy", "internal/shell"},
 	"internal/page":   {"internal/output", "internal/plot", "internal/report", "internal/energy"},
 	"internal/result": {"internal/report"},
 	"internal/report": {"internal/energy"},
@@ -34,7 +34,8 @@ var narrow = map[string][]string{
 	"internal/attribute": {"internal/energy"},
 	"internal/stats":     {},
 	"internal/plot":      {},
-	"internal/compare":   {"internal/report", "internal/stats"},
+	"internal/shell":     {},
+	"internal/compare":   {"internal/report", "internal/stats", "internal/shell"},
 }
 
 // generators make files of the tree and are no part of the program.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/energyprobe/energyprobe/internal/compare"
 	"github.com/energyprobe/energyprobe/internal/report"
@@ -52,6 +51,3 @@ func (a *app) sidesOf(file string) ([]report.Side, error) {
 	}
 	return sides, nil
 }
-
-// joined is a command as one line.
-func joined(argv []string) string { return strings.Join(argv, " ") }

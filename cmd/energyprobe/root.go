@@ -191,6 +191,34 @@ func versionText() string {
 	return fmt.Sprintf("energyprobe %s (%.12s)", t.Version, t.Commit)
 }
 
+// checkFlags finds before anything is measured what would be in the way of
+// its result: a source or a format that there is none of, a file or a history
+// that can't be written. Better now than after an hour's run.
+func (a *app) checkFlags(files ...string) error {
+	if _, err := source.ParseName(a.source); err != nil {
+		return err
+	}
+	if _, err := output.ParseFormat(a.format); err != nil {
+		return err
+	}
+	for _, file := range append([]string{a.out}, files...) {
+		if file == "" {
+			continue
+		}
+		if err := output.CheckFile(file); err != nil {
+			return err
+		}
+	}
+	if !a.history {
+		return nil
+	}
+	store, err := openHistory()
+	if err != nil {
+		return err
+	}
+	return store.CheckWritable()
+}
+
 // write puts a result where the user wants it. A result is never lost: what
 // can't be written to its file goes to standard output, and what can't be
 // written there to standard error.

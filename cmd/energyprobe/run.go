@@ -18,7 +18,7 @@ import (
 	"github.com/energyprobe/energyprobe/internal/priv"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/session"
-	"github.com/energyprobe/energyprobe/internal/source"
+	"github.com/energyprobe/energyprobe/internal/shell"
 	"github.com/energyprobe/energyprobe/internal/trial"
 )
 
@@ -188,17 +188,8 @@ func (a *app) measure(cmd *cobra.Command, f runFlags, args []string) error {
 	if err := f.check(args); err != nil {
 		return err
 	}
-	if _, err := source.ParseName(a.source); err != nil {
+	if err := a.checkFlags(); err != nil {
 		return err
-	}
-	if _, err := output.ParseFormat(a.format); err != nil {
-		return err
-	}
-	if a.out != "" {
-		// Better now than after an hour's run.
-		if err := output.CheckFile(a.out); err != nil {
-			return err
-		}
 	}
 	o := session.Options{
 		Root: a.hostRoot, Source: a.source, PerCore: f.perCore, Interval: f.interval, CrossCheck: f.crossCheck,
@@ -245,7 +236,7 @@ func (a *app) repeat(cmd *cobra.Command, f runFlags, o session.Options, args []s
 		return err
 	}
 	f.trials.baseline, o.Baseline = o.Baseline, 0
-	t, err := a.try(cmd.Context(), &f.trials, o, []trial.Command{{Name: joined(args), Argv: args}})
+	t, err := a.try(cmd.Context(), &f.trials, o, []trial.Command{{Name: shell.Join(args), Argv: args}})
 	if t == nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func TestVerdicts(t *testing.T) {
 		{"equal", Sides(made(2, 20, 0.02, 0, 100, 100), ""), report.NoneSeen, []string{"No difference in energy is seen between B and A (p ", "would mostly go unseen"}},
 		{"too few", Sides(made(1, 3, 0.02, 0, 100, 150), ""), report.OutcomeUnknown, []string{"Whether B and A differ in energy is not known: "}},
 		{"one after the other", oneByOne(1, 20, 0.01, 0, 100, 150), report.More, []string{"B uses 5", "more energy than A"}},
-		{"one after the other, with drift", oneByOne(1, 20, 0.02, 0.3, 100, 100), report.OutcomeUnknown, []string{"one ran after the other", "not comparable. Run both in turns: energyprobe compare -- 'A' 'B'"}},
+		{"one after the other, with drift", oneByOne(1, 20, 0.02, 0.3, 100, 100), report.OutcomeUnknown, []string{"one ran after the other", "not comparable. Run both in turns: energyprobe compare -- A B"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := mustCompare(t, c.sides, Options{Seed: 3})

@@ -27,7 +27,7 @@ func Gate(base, candidate report.Side, max float64, o Options) (*report.Comparis
 	allowed := pct(100*max) + " more is allowed"
 	excess := over(s.Shift, max)
 	d := drift(base, candidate, c.Measure)
-	seen := fmt.Sprintf("%s changed by %s %%, 95 %% interval %s; %s", words[c.Measure], signed(100*s.Shift.Value), interval(100*s.Shift.Low, 100*s.Shift.High), allowed)
+	seen := fmt.Sprintf("%s changed by %s %%, 95 %% interval %s; %s", report.MeasureName(c.Measure), signed(100*s.Shift.Value), interval(100*s.Shift.Low, 100*s.Shift.High), allowed)
 	switch {
 	case excess.Low > 0 && !d.MayExplain(excess):
 		g.Passed, g.Certain = false, true

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/shell"
 	"github.com/energyprobe/energyprobe/internal/stats"
 )
 
@@ -27,12 +28,12 @@ func judge(c *report.Comparison, i int, s stats.Comparison, effect float64) {
 	switch {
 	case ch.P == nil || ch.LowPct == nil:
 		p.Outcome = report.OutcomeUnknown
-		p.Verdict = fmt.Sprintf("Whether %s differ in %s is not known: %s.", what, words[c.Measure], because(ch.Reason))
+		p.Verdict = fmt.Sprintf("Whether %s differ in %s is not known: %s.", what, report.MeasureName(c.Measure), because(ch.Reason))
 	case !c.Paired && drift(a, b, c.Measure).MayExplain(s.Shift):
 		p.Outcome = report.OutcomeUnknown
 		d := drift(a, b, c.Measure)
-		p.Verdict = fmt.Sprintf("%s, but one ran after the other, and the machine alone may have changed by as much%s: not comparable. Run both in turns: energyprobe compare -- '%s' '%s'",
-			difference(p, c.Measure), upTo(d), a.Series.Name, b.Series.Name)
+		p.Verdict = fmt.Sprintf("%s, but one ran after the other, and the machine alone may have changed by as much%s: not comparable. Run both in turns: energyprobe compare -- %s %s",
+			difference(p, c.Measure), upTo(d), shell.Quote(a.Series.Name), shell.Quote(b.Series.Name))
 	case ch.PAdjusted != nil && *ch.PAdjusted < alpha && s.Shift.Low > 0:
 		p.Outcome, p.Verdict = report.More, difference(p, c.Measure)+alongside(p, c.Measure)+"."
 	case ch.PAdjusted != nil && *ch.PAdjusted < alpha && s.Shift.High < 0:
@@ -40,15 +41,8 @@ func judge(c *report.Comparison, i int, s stats.Comparison, effect float64) {
 	default:
 		p.Outcome = report.NoneSeen
 		p.Verdict = fmt.Sprintf("No difference in %s is seen between %s (%s %.2g, 95 %% interval %s)%s.",
-			words[c.Measure], what, "p", *ch.PAdjusted, interval(*ch.LowPct, *ch.HighPct), blind(p))
+			report.MeasureName(c.Measure), what, "p", *ch.PAdjusted, interval(*ch.LowPct, *ch.HighPct), blind(p))
 	}
-}
-
-// words are the measures as a sentence has them.
-var words = map[string]string{
-	report.MeasureEnergy: "energy", report.MeasureNet: "energy above idle", report.MeasureTarget: "energy of its own",
-	report.MeasureDuration: "time", report.MeasurePower: "power", report.MeasureCPU: "CPU time",
-	report.MeasureCycles: "cycles", report.MeasureInstructions: "instructions",
 }
 
 // difference is "B uses 7.9 % less energy, 95 % interval 6.2 to 9.4 %".
@@ -59,7 +53,7 @@ func difference(p *report.Pair, measure string) string {
 	if *ch.ChangePct < 0 {
 		word, low, high = "less", -high, -low
 	}
-	return fmt.Sprintf("%s uses %s %s %s than %s, 95 %% interval %s", p.B, pct(math.Abs(*ch.ChangePct)), word, words[measure], p.A, interval(low, high))
+	return fmt.Sprintf("%s uses %s %s %s than %s, 95 %% interval %s", p.B, pct(math.Abs(*ch.ChangePct)), word, report.MeasureName(measure), p.A, interval(low, high))
 }
 
 func pct(v float64) string { return digits(v) + " %" }

@@ -111,6 +111,16 @@ func lastLine(f io.ReaderAt, size int64) (int64, error) {
 	return 0, nil
 }
 
+// CheckWritable says whether a result could be added now. The file is there
+// then.
+func (s *Store) CheckWritable() error {
+	f, err := s.open(unix.O_RDWR | unix.O_APPEND | unix.O_CREAT)
+	if err != nil {
+		return s.failed("add results to", err)
+	}
+	return f.Close()
+}
+
 // locked opens the file and locks it for this process alone.
 func (s *Store) locked(flags int) (*os.File, error) {
 	deadline := time.Now().Add(s.wait)

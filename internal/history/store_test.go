@@ -247,14 +247,15 @@ func TestWhereNothingCanBeStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{file + "/history.jsonl", t.TempDir(), "/proc/no/history.jsonl", "/dev/full", fifo} {
-		err := New(path).Append(entryOf(sampleRun("one-1")))
-		if err == nil {
-			t.Errorf("%s took a result", path)
-			continue
-		}
-		for _, want := range []string{path, "ENERGYPROBE_HISTORY"} {
-			if !strings.Contains(err.Error(), want) {
-				t.Errorf("%s: the error does not say %q: %v", path, want, err)
+		for what, err := range map[string]error{"Append": New(path).Append(entryOf(sampleRun("one-1"))), "CheckWritable": New(path).CheckWritable()} {
+			if err == nil {
+				t.Errorf("%s: %s found nothing wrong", path, what)
+				continue
+			}
+			for _, want := range []string{path, "ENERGYPROBE_HISTORY"} {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: the error of %s does not say %q: %v", path, what, want, err)
+				}
 			}
 		}
 	}

@@ -16,21 +16,6 @@ func Measures() []string {
 	return []string{report.MeasureEnergy, report.MeasureTarget, report.MeasurePower, report.MeasureDuration}
 }
 
-// valueOf returns one measure of an entry, nil when it is not known.
-func valueOf(e *report.HistoryEntry, measure string) *float64 {
-	switch measure {
-	case report.MeasureEnergy:
-		return e.EnergyJ
-	case report.MeasureTarget:
-		return e.TargetJ
-	case report.MeasurePower:
-		return e.PowerW
-	case report.MeasureDuration:
-		return e.DurationS
-	}
-	return nil
-}
-
 // series is what one line of points may hold: joules of another machine, or
 // estimates among measurements, would look like a change.
 type series struct {
@@ -63,7 +48,7 @@ func Trend(entries []report.HistoryEntry, measure string) (*report.Trend, error)
 	t.Subject, t.Argv, t.Hostname, t.Quality = newest.Subject, newest.Argv, newest.Hostname, newest.Quality
 	for i := range entries {
 		e := &entries[i]
-		switch v := valueOf(e, measure); {
+		switch v := e.Value(measure); {
 		case seriesOf(e) != of:
 			t.Others++
 		case v == nil:
@@ -79,7 +64,7 @@ func Trend(entries []report.HistoryEntry, measure string) (*report.Trend, error)
 
 func newestWith(entries []report.HistoryEntry, measure string) *report.HistoryEntry {
 	for i := len(entries) - 1; i >= 0; i-- {
-		if valueOf(&entries[i], measure) != nil {
+		if entries[i].Value(measure) != nil {
 			return &entries[i]
 		}
 	}

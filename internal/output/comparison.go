@@ -107,12 +107,12 @@ func changeTable(c *report.Comparison, i int, narrow bool) (header []string, rig
 		if x.Median == nil || y.Median == nil {
 			continue
 		}
-		f := newSummaryFormat(coarser(x, y), measureUnit(m))
+		f := newSummaryFormat(coarser(x, y), report.MeasureUnit(m))
 		effect := ch.EffectWord
 		if ch.Effect == nil {
 			effect = "-"
 		}
-		row := []string{measureNames[m], f.value(x.Median), f.value(y.Median), changeCell(ch.ChangePct), changeSpan(ch), pCell(ch.PAdjusted), effect}
+		row := []string{report.MeasureName(m), f.value(x.Median), f.value(y.Median), changeCell(ch.ChangePct), changeSpan(ch), pCell(ch.PAdjusted), effect}
 		rows = append(rows, row[:len(header)])
 	}
 	return header, right, rows

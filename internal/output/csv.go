@@ -10,6 +10,7 @@ import (
 
 	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/shell"
 )
 
 // runCSV writes one of two shapes (docs/output.md): with a time series one
@@ -111,7 +112,7 @@ func runRows(r *report.Run) []valueRow {
 		rows = append(rows, text("target.cgroup", r.Target.Cgroup))
 	}
 	if c := r.Command; c != nil {
-		rows = append(rows, text("command", shellJoin(c.Argv)), num("command.pid", "", float64(c.PID)))
+		rows = append(rows, text("command", shell.Join(c.Argv)), num("command.pid", "", float64(c.PID)))
 		if c.User != "" {
 			rows = append(rows, text("command.user", c.User))
 		}

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/energyprobe/energyprobe/internal/shell"
 )
 
 // ToFile writes what write produces to path, wholly or not at all: into a
@@ -239,7 +241,7 @@ func fileHint(path string, err error) string {
 	case errors.Is(err, syscall.ENOTDIR):
 		return dir + " is not a directory"
 	case errors.Is(err, fs.ErrNotExist):
-		return "create the directory first: mkdir -p " + shellQuote(dir)
+		return "create the directory first: mkdir -p " + shell.Quote(dir)
 	case errors.Is(err, syscall.EBUSY):
 		return "a mounted file can't be replaced; mount its directory instead, or name another file with -o"
 	case errors.Is(err, syscall.ENXIO):

@@ -12,6 +12,7 @@ import (
 
 	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/shell"
 )
 
 // historyColumn is a column of the list of results.
@@ -79,7 +80,7 @@ func knownQuantity(v *float64, unit string) string {
 func historySubject(e *report.HistoryEntry) string {
 	s := plain(e.Subject)
 	if len(e.Argv) > 0 {
-		s = shellJoin(e.Argv)
+		s = shell.Join(e.Argv)
 	}
 	switch {
 	case e.Newer:
@@ -285,7 +286,7 @@ func historyCSV(w io.Writer, h *report.History) error {
 		e := &h.Entries[i]
 		what, exit := e.Subject, ""
 		if len(e.Argv) > 0 {
-			what = shellJoin(e.Argv)
+			what = shell.Join(e.Argv)
 		}
 		if e.ExitCode != nil {
 			exit = strconv.Itoa(*e.ExitCode)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/shell"
 )
 
 // What the table and the Markdown say about whose the joules are.
@@ -49,15 +50,15 @@ const briefWidth = 40
 
 // brief is a command line of as many whole words as fit: "sh -c …".
 func brief(argv []string) string {
-	s := shellJoin(argv)
+	s := shell.Join(argv)
 	if columns(s) <= briefWidth || len(argv) < 2 {
 		return shorten(s, briefWidth)
 	}
 	n := 1
-	for n+1 < len(argv) && columns(shellJoin(argv[:n+1])) <= briefWidth-2 {
+	for n+1 < len(argv) && columns(shell.Join(argv[:n+1])) <= briefWidth-2 {
 		n++
 	}
-	return shorten(shellJoin(argv[:n]), briefWidth-2) + " …"
+	return shorten(shell.Join(argv[:n]), briefWidth-2) + " …"
 }
 
 // spentText is the answer that people come for: "make -j8 spent 812 ± 9 J of

@@ -10,6 +10,7 @@ import (
 
 	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/shell"
 )
 
 // trendRows is the height of a plot in lines; a line has four rows of dots.
@@ -111,7 +112,7 @@ func trendUnit(measure string) string {
 
 func trendSubject(t *report.Trend) string {
 	if len(t.Argv) > 0 {
-		return shellJoin(t.Argv)
+		return shell.Join(t.Argv)
 	}
 	return plain(t.Subject)
 }

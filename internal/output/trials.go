@@ -9,23 +9,6 @@ import (
 	"github.com/energyprobe/energyprobe/internal/report"
 )
 
-// measureNames are the measures as the tables head them.
-var measureNames = map[string]string{
-	report.MeasureEnergy: "energy", report.MeasureNet: "above idle", report.MeasureTarget: "of the command",
-	report.MeasurePower: "power", report.MeasureDuration: "time", report.MeasureCPU: "CPU time",
-	report.MeasureCycles: "cycles", report.MeasureInstructions: "instructions",
-}
-
-// measureUnit is the unit that a measure's name ends in.
-func measureUnit(measure string) string {
-	for suffix, unit := range map[string]string{"_j": "J", "_w": "W", "_s": "s"} {
-		if strings.HasSuffix(measure, suffix) {
-			return unit
-		}
-	}
-	return ""
-}
-
 // trialsTable writes repeated runs for people.
 func trialsTable(w io.Writer, t *report.Trials, o Options) error {
 	p := newPage(o)
@@ -102,8 +85,8 @@ func summaryTable(s *report.TrialSeries, narrow bool) (header []string, right []
 		if !ok || sum.Median == nil {
 			continue
 		}
-		f := newSummaryFormat(sum, measureUnit(m))
-		row := []string{measureNames[m], f.value(sum.Median), f.span(sum.Low, sum.High), spreadCell(sum.SpreadPct), f.value(sum.Min), f.value(sum.Max)}
+		f := newSummaryFormat(sum, report.MeasureUnit(m))
+		row := []string{report.MeasureName(m), f.value(sum.Median), f.span(sum.Low, sum.High), spreadCell(sum.SpreadPct), f.value(sum.Min), f.value(sum.Max)}
 		rows = append(rows, row[:len(header)])
 	}
 	for _, c := range []int{1, 4, 5} {
@@ -183,16 +166,16 @@ func summaryNotes(s *report.TrialSeries) (notes []string) {
 			continue
 		}
 		if n := len(sum.Outliers); n > 0 && (m == report.MeasureEnergy || m == report.MeasureDuration) {
-			notes = append(notes, measureNames[m]+": "+outlierText(sum, s.Runs, m))
+			notes = append(notes, report.MeasureName(m)+": "+outlierText(sum, s.Runs, m))
 		}
 		if sum.Missing > 0 && sum.N > 0 {
-			notes = append(notes, measureNames[m]+": "+plural(sum.Missing, "run")+" without a value")
+			notes = append(notes, report.MeasureName(m)+": "+plural(sum.Missing, "run")+" without a value")
 		}
 		if sum.Reason != "" && (m == report.MeasureEnergy || m == report.MeasureNet) {
 			if reasons[sum.Reason] == nil {
 				order = append(order, sum.Reason)
 			}
-			reasons[sum.Reason] = append(reasons[sum.Reason], measureNames[m])
+			reasons[sum.Reason] = append(reasons[sum.Reason], report.MeasureName(m))
 		}
 	}
 	for _, r := range order {
@@ -229,7 +212,7 @@ func outlierText(s report.Summary, runs []report.Trial, measure string) string {
 		}
 		text := "run " + strconv.Itoa(k+1)
 		if v != nil {
-			text += " (" + newSummaryFormat(s, measureUnit(measure)).value(v) + ")"
+			text += " (" + newSummaryFormat(s, report.MeasureUnit(measure)).value(v) + ")"
 		}
 		each = append(each, text)
 	}

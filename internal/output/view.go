@@ -10,6 +10,7 @@ import (
 
 	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/shell"
 )
 
 // The table and the Markdown say the same; this file holds what they say.
@@ -55,7 +56,7 @@ func isEstimate(r *report.Run) bool { return totalQuality(r) == energy.Estimated
 func subject(r *report.Run) string {
 	switch {
 	case r.Command != nil:
-		return shellJoin(r.Command.Argv)
+		return shell.Join(r.Command.Argv)
 	case r.Target.Kind == "pid":
 		return "process " + strconv.Itoa(r.Target.PID)
 	case r.Target.Kind == "cgroup":

@@ -35,7 +35,7 @@ func pairFacts(d Document, c *report.Comparison) []Fact {
 	var out []Fact
 	for i, p := range c.Pairs {
 		ch := p.Changes[c.Measure]
-		out = append(out, Fact{Label: p.B + " against " + p.A + ", " + measureName(c.Measure),
+		out = append(out, Fact{Label: p.B + " against " + p.A + ", " + report.MeasureName(c.Measure),
 			Value: d.known(ch.ChangePct, output.Change, ch.Reason, "pairs[%d].changes.%s.change_pct", i, c.Measure),
 			Note:  intervalNote(ch)})
 	}

@@ -75,8 +75,8 @@ func seriesRows(d Document, s *report.TrialSeries, path, quality string) []row {
 		if !measured || m.Median == nil && key != report.MeasureEnergy {
 			continue
 		}
-		r := row{source: d.at("%s.summary.%s.median", path, key), kind: "median of runs", subject: s.Name, measure: measureName(key), value: m.Median,
-			low: m.Low, high: m.High, unit: measureOf(key).unit, runs: m.N, quality: quality, reason: m.Reason}
+		r := row{source: d.at("%s.summary.%s.median", path, key), kind: "median of runs", subject: s.Name, measure: report.MeasureName(key), value: m.Median,
+			low: m.Low, high: m.High, unit: report.MeasureUnit(key), runs: m.N, quality: quality, reason: m.Reason}
 		if m.Median != nil {
 			r.text = output.Between(*m.Median, m.Low, m.High, r.unit)
 		}
@@ -93,7 +93,7 @@ func comparisonRows(d Document, c *report.Comparison) []row {
 			if !ok || ch.ChangePct == nil && key != c.Measure {
 				continue
 			}
-			r := row{source: d.at("pairs[%d].changes.%s.change_pct", i, key), kind: "change", subject: p.B + " against " + p.A, measure: measureName(key),
+			r := row{source: d.at("pairs[%d].changes.%s.change_pct", i, key), kind: "change", subject: p.B + " against " + p.A, measure: report.MeasureName(key),
 				value: ch.ChangePct, low: ch.LowPct, high: ch.HighPct, unit: "%", reason: ch.Reason}
 			if key == c.Measure {
 				r.verdict = p.Verdict

@@ -48,8 +48,8 @@ type seriesRef struct {
 func distributions(d Document, refs []seriesRef, measures ...string) []Figure {
 	var out []Figure
 	for _, key := range measures {
-		m := measureOf(key)
-		c := plot.DistributionChart{Frame: plot.Frame{Title: "Every run: " + m.name}, Axis: m.name, Unit: m.unit}
+		name := report.MeasureName(key)
+		c := plot.DistributionChart{Frame: plot.Frame{Title: "Every run: " + name}, Axis: name, Unit: report.MeasureUnit(key)}
 		n := 0
 		for _, ref := range refs {
 			strip := newStrip(d, ref, key)
@@ -66,22 +66,22 @@ func distributions(d Document, refs []seriesRef, measures ...string) []Figure {
 }
 
 func newStrip(d Document, ref seriesRef, key string) plot.Strip {
-	m, sum := measureOf(key), ref.Summary[key]
+	unit, sum := report.MeasureUnit(key), ref.Summary[key]
 	s := plot.Strip{Label: ref.label, Median: sum.Median, Low: sum.Low, High: sum.High, Q1: sum.Q1, Q3: sum.Q3,
 		Source: d.at("%s.summary.%s", ref.path, key), Outlier: make([]bool, len(ref.Runs))}
 	if sum.Median != nil {
-		s.Title = ref.label + ": median " + output.Between(*sum.Median, sum.Low, sum.High, m.unit) + " of " + output.Count(sum.N) + " runs"
+		s.Title = ref.label + ": median " + output.Between(*sum.Median, sum.Low, sum.High, unit) + " of " + output.Count(sum.N) + " runs"
 	}
 	for _, i := range sum.Outliers {
 		s.Outlier[i] = true
 	}
 	for i := range ref.Runs {
-		v := valueOf(&ref.Runs[i], key)
+		v := ref.Runs[i].Value(key)
 		if v == nil {
 			s.Values, s.Titles, s.Sources = append(s.Values, math.NaN()), append(s.Titles, ""), append(s.Sources, "")
 			continue
 		}
-		title := fmt.Sprintf("%s, run %d: %s", ref.label, i+1, output.Quantity(*v, m.unit, 4))
+		title := fmt.Sprintf("%s, run %d: %s", ref.label, i+1, output.Quantity(*v, unit, 4))
 		if s.Outlier[i] {
 			title += ", an outlier"
 		}
@@ -92,8 +92,8 @@ func newStrip(d Document, ref seriesRef, key string) plot.Strip {
 
 // runsTable holds every run of every series.
 func runsTable(d Document, refs []seriesRef, key string) *Table {
-	m := measureOf(key)
-	t := &Table{Header: []string{"command", "run", m.name}, Left: 1}
+	unit := report.MeasureUnit(key)
+	t := &Table{Header: []string{"command", "run", report.MeasureName(key)}, Left: 1}
 	for _, ref := range refs {
 		for i := range ref.Runs {
 			if len(t.Rows) >= maxRows {
@@ -101,7 +101,7 @@ func runsTable(d Document, refs []seriesRef, key string) *Table {
 				return t
 			}
 			t.Rows = append(t.Rows, []Value{{Text: ref.label}, {Text: output.Count(i + 1)},
-				d.known(valueOf(&ref.Runs[i], key), digits(m.unit, 5), ref.Runs[i].Reason, "%s.runs[%d].%s", ref.path, i, key)})
+				d.known(ref.Runs[i].Value(key), digits(unit, 5), ref.Runs[i].Reason, "%s.runs[%d].%s", ref.path, i, key)})
 		}
 	}
 	return t
@@ -116,7 +116,7 @@ func summaryTable(d Document, refs []seriesRef) Table {
 			if !measured || m.Median == nil && key != report.MeasureEnergy {
 				continue
 			}
-			unit := measureOf(key).unit
+			unit := report.MeasureUnit(key)
 			cell := func(v *float64, field string) Value {
 				return d.known(v, digits(unit, 4), m.Reason, "%s.summary.%s.%s", ref.path, key, field)
 			}
@@ -124,7 +124,7 @@ func summaryTable(d Document, refs []seriesRef) Table {
 			if m.Low != nil && m.High != nil {
 				span.Text = output.Quantity(*m.Low, unit, 4) + " to " + output.Quantity(*m.High, unit, 4)
 			}
-			t.Rows = append(t.Rows, []Value{{Text: ref.label}, {Text: measureName(key)}, {Text: output.Count(m.N)}, cell(m.Median, "median"), span,
+			t.Rows = append(t.Rows, []Value{{Text: ref.label}, {Text: report.MeasureName(key)}, {Text: output.Count(m.N)}, cell(m.Median, "median"), span,
 				cell(m.Min, "min"), cell(m.Max, "max"),
 				d.known(m.SpreadPct, func(v float64) string { return output.Percent(v / 100) }, m.Reason, "%s.summary.%s.spread_pct", ref.path, key),
 				{Text: output.Count(len(m.Outliers)), Source: d.at("%s.summary.%s.outliers", ref.path, key)}})
@@ -134,7 +134,7 @@ func summaryTable(d Document, refs []seriesRef) Table {
 }
 
 func comparisonSection(d Document, c *report.Comparison) Section {
-	s := Section{Title: "Comparison by " + measureName(c.Measure), Kicker: "Made " + date(c.StartedAt), Facts: pairFacts(d, c), Warnings: c.Warnings}
+	s := Section{Title: "Comparison by " + report.MeasureName(c.Measure), Kicker: "Made " + date(c.StartedAt), Facts: pairFacts(d, c), Warnings: c.Warnings}
 	for _, p := range c.Pairs {
 		s.Lead = append(s.Lead, output.Plain(p.Verdict))
 	}
@@ -174,7 +174,7 @@ func forestFigure(d Document, c *report.Comparison) Figure {
 			if !ok || ch.ChangePct == nil && key != c.Measure {
 				continue
 			}
-			label := output.Plain(p.B + " against " + p.A + ", " + measureName(key))
+			label := output.Plain(p.B + " against " + p.A + ", " + report.MeasureName(key))
 			e := plot.Effect{Label: label, Value: ch.ChangePct, Low: ch.LowPct, High: ch.HighPct, Role: roleOf(ch), Note: "not known",
 				Source: d.at("pairs[%d].changes.%s.change_pct", i, key)}
 			if ch.ChangePct != nil {
@@ -219,6 +219,6 @@ func changeRow(d Document, i int, key string, p report.Pair, c report.Change) []
 	if c.PAdjusted != nil {
 		pv, field = c.PAdjusted, "p_adjusted"
 	}
-	return []Value{plainText(p.B + " against " + p.A), {Text: measureName(key)}, value(c.ChangePct, output.Change, "change_pct"), span,
+	return []Value{plainText(p.B + " against " + p.A), {Text: report.MeasureName(key)}, value(c.ChangePct, output.Change, "change_pct"), span,
 		value(c.MedianPct, output.Change, "median_pct"), value(pv, number, field), plainText(c.Test), effect}
 }

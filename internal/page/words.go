@@ -7,56 +7,6 @@ import (
 	"github.com/energyprobe/energyprobe/internal/report"
 )
 
-// measure is how a measure is called and printed.
-type measure struct{ name, unit string }
-
-func measureOf(key string) measure {
-	switch key {
-	case report.MeasureEnergy:
-		return measure{"energy", "J"}
-	case report.MeasureNet:
-		return measure{"net energy", "J"}
-	case report.MeasureTarget:
-		return measure{"energy of the command", "J"}
-	case report.MeasurePower:
-		return measure{"power", "W"}
-	case report.MeasureDuration:
-		return measure{"time", "s"}
-	case report.MeasureCPU:
-		return measure{"CPU time", "s"}
-	case report.MeasureCycles:
-		return measure{"cycles", ""}
-	case report.MeasureInstructions:
-		return measure{"instructions", ""}
-	}
-	return measure{output.Plain(key), ""}
-}
-
-func measureName(key string) string { return measureOf(key).name }
-
-// valueOf is a measure of one run, nil where it is not known.
-func valueOf(t *report.Trial, key string) *float64 {
-	switch key {
-	case report.MeasureEnergy:
-		return t.EnergyJ
-	case report.MeasureNet:
-		return t.NetEnergyJ
-	case report.MeasureTarget:
-		return t.TargetJ
-	case report.MeasurePower:
-		return t.PowerW
-	case report.MeasureDuration:
-		return &t.DurationS
-	case report.MeasureCPU:
-		return t.CPUS
-	case report.MeasureCycles:
-		return t.Cycles
-	case report.MeasureInstructions:
-		return t.Instructions
-	}
-	return nil
-}
-
 func startedAt(v any) time.Time {
 	switch v := v.(type) {
 	case *report.Run:

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/energyprobe/energyprobe/internal/shell"
 )
 
 // Cap is a Linux capability, by its number in the kernel's
@@ -96,7 +98,7 @@ func SetcapLine(exe string, caps ...Cap) string {
 	for i, c := range caps {
 		texts[i] = c.text()
 	}
-	return fmt.Sprintf("sudo setcap %s+ep %s", strings.Join(texts, ","), shellQuote(exe))
+	return fmt.Sprintf("sudo setcap %s+ep %s", strings.Join(texts, ","), shell.Quote(exe))
 }
 
 func executable() string {
@@ -106,15 +108,4 @@ func executable() string {
 		return "/path/to/energyprobe"
 	}
 	return exe
-}
-
-// shellQuote makes one word of s for a POSIX shell.
-func shellQuote(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@%,=", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

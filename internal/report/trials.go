@@ -9,23 +9,6 @@ const (
 	ComparisonSchema = "energyprobe.comparison/v1"
 )
 
-// The measures of a trial: the keys of Series.Summary and Pair.Changes.
-const (
-	MeasureEnergy       = "energy_j"
-	MeasureNet          = "net_energy_j"
-	MeasureTarget       = "target_j"
-	MeasurePower        = "power_w"
-	MeasureDuration     = "duration_s"
-	MeasureCPU          = "cpu_s"
-	MeasureCycles       = "cycles"
-	MeasureInstructions = "instructions"
-)
-
-// Measures lists them in the order in which they are shown.
-func Measures() []string {
-	return []string{MeasureEnergy, MeasureNet, MeasureTarget, MeasurePower, MeasureDuration, MeasureCPU, MeasureCycles, MeasureInstructions}
-}
-
 // Trials is the result of running one command, or several in turn, many times.
 type Trials struct {
 	Schema    string    `json:"schema"`     // the contract that this document fulfils
@@ -89,29 +72,6 @@ type Trial struct {
 	Signal       string             `json:"signal,omitempty"`    // the signal that ended it: SIGKILL
 	Reason       string             `json:"reason,omitempty"`    // why the energy is not known
 	WarningCodes []string           `json:"warnings,omitempty"`  // codes of its warnings
-}
-
-// Value returns the run's value of a measure, nil when it is not known.
-func (t *Trial) Value(measure string) *float64 {
-	switch measure {
-	case MeasureEnergy:
-		return t.EnergyJ
-	case MeasureNet:
-		return t.NetEnergyJ
-	case MeasureTarget:
-		return t.TargetJ
-	case MeasurePower:
-		return t.PowerW
-	case MeasureDuration:
-		return &t.DurationS
-	case MeasureCPU:
-		return t.CPUS
-	case MeasureCycles:
-		return t.Cycles
-	case MeasureInstructions:
-		return t.Instructions
-	}
-	return nil
 }
 
 // Summary describes one measure of a command's runs, in the unit that the
