@@ -127,6 +127,12 @@ func (a *app) runSides(cmd *cobra.Command, f *compareFlags, args []string) (*rep
 	if len(commands) < 2 {
 		return nil, errors.New("nothing to compare with: give two commands, each in quotes, or --param NAME=1,2,4\nTry: energyprobe compare -- 'COMMAND A' 'COMMAND B'")
 	}
+	if few := compare.FewestRuns(len(commands)); f.repeat < few {
+		a.warn([]report.Warning{{
+			Message: fmt.Sprintf("%d runs of each can't tell %d commands apart, whatever they use", f.repeat, len(commands)),
+			Advice:  fmt.Sprintf("make %d or more: --repeat %[1]d", few),
+		}})
+	}
 	c, err := command(f.user, []string{""})
 	if err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ func Compare(sides []report.Side, o Options) (*report.Comparison, error) {
 	}
 	c := &report.Comparison{
 		Schema: report.ComparisonSchema, RunID: report.NewID(), StartedAt: time.Now(), Tool: o.Tool, Seed: o.Seed,
-		Measure: o.Measure, Paired: paired(sides), Sides: sides, Warnings: []report.Warning{},
+		Measure: o.Measure, Paired: byRounds(sides), Sides: sides, Warnings: []report.Warning{},
 	}
 	if c.Measure == "" {
 		c.Measure = defaultMeasure(sides)
@@ -105,14 +105,24 @@ func Name(s report.Side) string {
 	return s.Series.Name
 }
 
-// paired reports whether all sides ran in the same rounds.
-func paired(sides []report.Side) bool {
-	for _, s := range sides {
-		if s.Plan == nil || !s.Plan.Rounds || s.File != sides[0].File || !s.StartedAt.Equal(sides[0].StartedAt) {
-			return false
-		}
+// byRounds reports whether runs are compared within their rounds: where there
+// are so few that rounds which all say the same would still be no proof, the
+// runs are compared as two lists, which takes fewer.
+func byRounds(sides []report.Side) bool {
+	n := len(sides[0].Series.Runs)
+	for _, s := range sides[1:] {
+		n = min(n, len(s.Series.Runs))
 	}
-	return true
+	return report.InTurns(sides) && stats.LeastP(n, n, true)*float64(len(sides)-1) < alpha
+}
+
+// FewestRuns is how many runs of each side can tell a difference at all.
+func FewestRuns(sides int) int {
+	n := 1
+	for stats.LeastP(n, n, false)*float64(sides-1) >= alpha {
+		n++
+	}
+	return n
 }
 
 // defaultMeasure is net energy where all know it.

@@ -50,6 +50,15 @@ func oneByOne(seed uint64, runs int, noise, drift float64, joules ...float64) (s
 	return sides
 }
 
+// withoutJoules forgets the energy of the second command's runs.
+func withoutJoules(t *report.Trials) *report.Trials {
+	for i := range t.Series[1].Runs {
+		t.Series[1].Runs[i].EnergyJ = nil
+	}
+	Describe(t)
+	return t
+}
+
 func mustCompare(t *testing.T, sides []report.Side, o Options) *report.Comparison {
 	t.Helper()
 	c, err := Compare(sides, o)
@@ -69,7 +78,10 @@ func TestVerdicts(t *testing.T) {
 		{"ten percent less", Sides(made(1, 20, 0.02, 0, 100, 90), ""), report.Less, []string{"B uses ", "% less energy than A, 95 % interval ", "in about the same time."}},
 		{"ten percent more", Sides(made(1, 20, 0.02, 0.3, 100, 110), ""), report.More, []string{"B uses ", "% more energy than A"}},
 		{"equal", Sides(made(2, 20, 0.02, 0, 100, 100), ""), report.NoneSeen, []string{"No difference in energy is seen between B and A (p ", "would mostly go unseen"}},
-		{"too few", Sides(made(1, 3, 0.02, 0, 100, 150), ""), report.OutcomeUnknown, []string{"Whether B and A differ in energy is not known: "}},
+		{"too few", Sides(made(1, 3, 0.02, 0, 100, 150), ""), report.OutcomeUnknown, []string{"Whether B and A differ in energy can't be told from so few runs (3 and 3): make 4 of each or more."}},
+		{"five rounds", Sides(made(1, 5, 0.02, 0, 100, 80), ""), report.Less, []string{"% less energy than A"}},
+		{"six rounds of three", Sides(made(1, 6, 0.02, 0, 100, 80, 90), ""), report.Less, []string{"% less energy than A"}},
+		{"a side without joules", Sides(withoutJoules(made(1, 8, 0.02, 0, 100, 80)), ""), report.OutcomeUnknown, []string{"Whether B and A differ in energy is not known: "}},
 		{"one after the other", oneByOne(1, 20, 0.01, 0, 100, 150), report.More, []string{"B uses 5", "more energy than A"}},
 		{"one after the other, with drift", oneByOne(1, 20, 0.02, 0.3, 100, 100), report.OutcomeUnknown, []string{"one ran after the other", "not comparable. Run both in turns: energyprobe compare -- A B"}},
 	} {
@@ -116,6 +128,8 @@ func TestSimulatedVerdicts(t *testing.T) {
 	}
 	wrong(0.055, "in turns", func(s uint64) []report.Side { return Sides(made(s, 12, 0.03, 0, 100, 100), "") })
 	wrong(0.06, "in turns, drift of 30 %", func(s uint64) []report.Side { return Sides(made(s, 12, 0.03, 0.3, 100, 100), "") })
+	wrong(0.055, "five turns, drift of 30 %", func(s uint64) []report.Side { return Sides(made(s, 5, 0.03, 0.3, 100, 100), "") })
+	wrong(0.055, "six turns of three", func(s uint64) []report.Side { return Sides(made(s, 6, 0.03, 0, 100, 100, 100), "") })
 	wrong(0.055, "four commands", func(s uint64) []report.Side { return Sides(made(s, 12, 0.03, 0, 100, 100, 100, 100), "") })
 	wrong(0.055, "one after the other", func(s uint64) []report.Side { return oneByOne(s, 12, 0.03, 0, 100, 100) })
 	wrong(0.01, "one after the other, drift of 30 %", func(s uint64) []report.Side { return oneByOne(s, 12, 0.03, 0.3, 100, 100) })

@@ -21,15 +21,18 @@ func judge(c *report.Comparison, i int, s stats.Comparison, effect float64) {
 	plan := stats.PlanRuns(noise(s), sought(effect, s), min(s.A.N, s.B.N))
 	p.DetectablePct = percent(plan.Detectable)
 	if plan.Enough > 0 {
-		n := plan.Enough
+		n := max(plan.Enough, FewestRuns(len(c.Sides)))
 		p.EnoughRuns = &n
 	}
 	what := p.B + " and " + p.A
 	switch {
+	case min(s.A.N, s.B.N) > 0 && stats.LeastP(s.A.N, s.B.N, c.Paired)*float64(len(c.Pairs)) >= alpha:
+		p.Outcome = report.OutcomeUnknown
+		p.Verdict = fmt.Sprintf("Whether %s differ in %s can't be told from so few runs (%d and %d): make %d of each or more.", what, report.MeasureName(c.Measure), s.B.N, s.A.N, FewestRuns(len(c.Sides)))
 	case ch.P == nil || ch.LowPct == nil:
 		p.Outcome = report.OutcomeUnknown
 		p.Verdict = fmt.Sprintf("Whether %s differ in %s is not known: %s.", what, report.MeasureName(c.Measure), because(ch.Reason))
-	case !c.Paired && drift(a, b, c.Measure).MayExplain(s.Shift):
+	case !report.InTurns(c.Sides) && drift(a, b, c.Measure).MayExplain(s.Shift):
 		p.Outcome = report.OutcomeUnknown
 		d := drift(a, b, c.Measure)
 		p.Verdict = fmt.Sprintf("%s, but one ran after the other, and the machine alone may have changed by as much%s: not comparable. Run both in turns: energyprobe compare -- %s %s",

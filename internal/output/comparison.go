@@ -87,7 +87,7 @@ func comparisonOrigin(c *report.Comparison) string {
 	if same {
 		text = plural(len(c.Sides[0].Series.Runs), "run") + " of each"
 	}
-	if c.Paired {
+	if report.InTurns(c.Sides) {
 		text += " in turns"
 	}
 	return text + ", " + trialsOrigin(c.Sides[0].Source)
@@ -112,7 +112,7 @@ func changeTable(c *report.Comparison, i int, narrow bool) (header []string, rig
 		if ch.Effect == nil {
 			effect = "-"
 		}
-		row := []string{report.MeasureName(m), f.value(x.Median), f.value(y.Median), changeCell(ch.ChangePct), changeSpan(ch), pCell(ch.PAdjusted), effect}
+		row := []string{rowName(m), f.value(x.Median), f.value(y.Median), changeCell(ch.ChangePct), changeSpan(ch), pCell(ch.PAdjusted), effect}
 		rows = append(rows, row[:len(header)])
 	}
 	return header, right, rows
@@ -171,7 +171,7 @@ func (p *page) comparisonFoot(c *report.Comparison) {
 			break
 		}
 	}
-	if plan := c.Sides[0].Plan; plan != nil && c.Paired {
+	if plan := c.Sides[0].Plan; plan != nil && report.InTurns(c.Sides) {
 		p.text(p.dim("  order     "), "drawn from seed "+strconv.FormatInt(plan.Seed, 10), p.normal)
 	}
 	if h := hostText(c.Sides[0].Host); h != "" {

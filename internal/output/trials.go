@@ -9,6 +9,17 @@ import (
 	"github.com/energyprobe/energyprobe/internal/report"
 )
 
+// rowName is what a table calls a measure, below the row of the energy.
+func rowName(measure string) string {
+	switch measure {
+	case report.MeasureNet:
+		return "above idle"
+	case report.MeasureTarget:
+		return "of the command"
+	}
+	return report.MeasureName(measure)
+}
+
 // trialsTable writes repeated runs for people.
 func trialsTable(w io.Writer, t *report.Trials, o Options) error {
 	p := newPage(o)
@@ -86,7 +97,7 @@ func summaryTable(s *report.TrialSeries, narrow bool) (header []string, right []
 			continue
 		}
 		f := newSummaryFormat(sum, report.MeasureUnit(m))
-		row := []string{report.MeasureName(m), f.value(sum.Median), f.span(sum.Low, sum.High), spreadCell(sum.SpreadPct), f.value(sum.Min), f.value(sum.Max)}
+		row := []string{rowName(m), f.value(sum.Median), f.span(sum.Low, sum.High), spreadCell(sum.SpreadPct), f.value(sum.Min), f.value(sum.Max)}
 		rows = append(rows, row[:len(header)])
 	}
 	for _, c := range []int{1, 4, 5} {
@@ -166,16 +177,16 @@ func summaryNotes(s *report.TrialSeries) (notes []string) {
 			continue
 		}
 		if n := len(sum.Outliers); n > 0 && (m == report.MeasureEnergy || m == report.MeasureDuration) {
-			notes = append(notes, report.MeasureName(m)+": "+outlierText(sum, s.Runs, m))
+			notes = append(notes, rowName(m)+": "+outlierText(sum, s.Runs, m))
 		}
 		if sum.Missing > 0 && sum.N > 0 {
-			notes = append(notes, report.MeasureName(m)+": "+plural(sum.Missing, "run")+" without a value")
+			notes = append(notes, rowName(m)+": "+plural(sum.Missing, "run")+" without a value")
 		}
 		if sum.Reason != "" && (m == report.MeasureEnergy || m == report.MeasureNet) {
 			if reasons[sum.Reason] == nil {
 				order = append(order, sum.Reason)
 			}
-			reasons[sum.Reason] = append(reasons[sum.Reason], report.MeasureName(m))
+			reasons[sum.Reason] = append(reasons[sum.Reason], rowName(m))
 		}
 	}
 	for _, r := range order {

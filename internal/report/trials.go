@@ -125,6 +125,16 @@ type Side struct {
 	Series    TrialSeries `json:"series"`
 }
 
+// InTurns reports whether all sides ran in the same rounds.
+func InTurns(sides []Side) bool {
+	for _, s := range sides {
+		if s.Plan == nil || !s.Plan.Rounds || s.File != sides[0].File || !s.StartedAt.Equal(sides[0].StartedAt) {
+			return false
+		}
+	}
+	return true
+}
+
 // Pair is one side against the first.
 type Pair struct {
 	A       string            `json:"a"`       // label of the first side

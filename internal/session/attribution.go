@@ -316,7 +316,7 @@ func (a *attribution) mark(t *energy.Track) []energy.PackageUsage {
 	}
 	now, err := a.totals()
 	if err != nil {
-		a.failed = err
+		a.fail(err)
 		return nil
 	}
 	return now.Packages

@@ -166,7 +166,10 @@ func binomialBelow(n, d int) (sum float64) {
 }
 
 // binomial is P(X = k) of n fair coins.
-func binomial(n, k int) float64 {
+func binomial(n, k int) float64 { return math.Exp(logChoose(n, k) - float64(n)*math.Ln2) }
+
+// logChoose is the logarithm of the ways to choose k of n.
+func logChoose(n, k int) float64 {
 	lgamma := func(v int) float64 { l, _ := math.Lgamma(float64(v)); return l }
-	return math.Exp(lgamma(n+1) - lgamma(k+1) - lgamma(n-k+1) - float64(n)*math.Ln2)
+	return lgamma(n+1) - lgamma(k+1) - lgamma(n-k+1)
 }

@@ -187,6 +187,19 @@ func signSums(scores []int, all int) []float64 {
 // normalQuantile is the z below which a part p of a normal distribution lies.
 func normalQuantile(p float64) float64 { return math.Sqrt2 * math.Erfinv(2*p-1) }
 
+// LeastP is the smallest p-value that m runs of one command and n of another
+// can have, however far they lie apart: that of two lists that don't overlap, or
+// of rounds that all say the same.
+func LeastP(m, n int, paired bool) float64 {
+	if m < 1 || n < 1 {
+		return 1
+	}
+	if paired {
+		return math.Pow(2, 1-float64(min(m, n)))
+	}
+	return min(1, 2*math.Exp(-logChoose(m+n, m)))
+}
+
 // criticalU is the number of smallest differences between runs that a 95 %
 // interval leaves out at each end: the interval holds exactly the shifts that
 // the test at 5 % does not reject. Negative where the test can't reject.

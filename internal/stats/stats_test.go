@@ -643,3 +643,31 @@ func BenchmarkCompare(b *testing.B) {
 		})
 	}
 }
+
+// The least p-value is that of the tests themselves, where the lists don't
+// overlap.
+func TestLeastP(t *testing.T) {
+	for n := 1; n <= 12; n++ {
+		for m := 1; m <= n; m++ {
+			var a, b []float64
+			for i := range m {
+				a = append(a, 1+0.001*float64(i))
+			}
+			for i := range n {
+				b = append(b, 2+0.01*float64(i))
+			}
+			if got, want := LeastP(m, n, false), Compare(a, b, 1).P; math.Abs(got-want) > 1e-9 {
+				t.Errorf("%d and %d runs: %v, the test says %v", m, n, got, want)
+			}
+			if got, want := LeastP(m, n, true), ComparePaired(a, b).P; math.Abs(got-want) > 1e-9 {
+				t.Errorf("%d and %d rounds: %v, the test says %v", m, n, got, want)
+			}
+		}
+	}
+	if p := LeastP(0, 5, false); p != 1 {
+		t.Errorf("no runs: %v", p)
+	}
+	if p := LeastP(10_000, 10_000, false); p != 0 {
+		t.Errorf("many runs: %v", p)
+	}
+}
