@@ -64,7 +64,7 @@ measurements, runs one after the other on a machine that drifts.`,
 		{"What to run", append(trialFlagNames[:len(trialFlagNames):len(trialFlagNames)], "user")},
 		{"How to judge", []string{"measure", "baseline", "effect"}},
 		{"How to measure", []string{"source", "host-root"}},
-		{"The result", []string{"format", "output", "export-json", "export-markdown", "quiet", "help"}},
+		{"The result", []string{"format", "output", "export-json", "export-markdown", "history", "quiet", "help"}},
 	})
 	return c
 }

@@ -52,7 +52,7 @@ and 125 when the command fails or the results can't be compared.`,
 		{"What is allowed", []string{"baseline", "max-increase"}},
 		{"What to run", []string{"repeat", "warmup", "prepare", "cleanup", "ignore-failure", "show-output", "user"}},
 		{"How to measure", []string{"source", "host-root"}},
-		{"The result", []string{"format", "output", "quiet", "help"}},
+		{"The result", []string{"format", "output", "history", "quiet", "help"}},
 	})
 	return c
 }

@@ -64,7 +64,7 @@ and without either it is a table.`,
 	groupUsage(c, []flagGroup{{"The report", []string{"format", "output", "plot", "price", "quiet", "help"}}})
 	// They are about measuring.
 	c.SetHelpFunc(func(c *cobra.Command, args []string) {
-		for _, name := range []string{"source", "host-root"} {
+		for _, name := range []string{"source", "host-root", "history"} {
 			if flag := c.InheritedFlags().Lookup(name); flag != nil {
 				flag.Hidden = true
 			}
@@ -92,7 +92,9 @@ func (a *app) report(f reportFlags, args []string) error {
 			return err
 		}
 	}
-	docs, err := a.readDocuments(args)
+	line := a.statusLine()
+	defer line.say("")
+	docs, err := a.readDocuments(args, line)
 	if err != nil {
 		return err
 	}
@@ -106,8 +108,10 @@ func (a *app) report(f reportFlags, args []string) error {
 		return err
 	}
 	if a.out != "" {
+		line.say("writing " + a.out)
 		return output.ToFile(a.out, write)
 	}
+	line.say("")
 	if err := write(a.stdout); err != nil {
 		return fmt.Errorf("write to standard output: %w", err)
 	}
@@ -170,10 +174,11 @@ func prices(given map[string]string) (func(string) float64, error) {
 
 // readDocuments reads every file. One that is not readable ends it all: a
 // report without a file that was asked for would look complete.
-func (a *app) readDocuments(args []string) ([]page.Document, error) {
+func (a *app) readDocuments(args []string, line *statusLine) ([]page.Document, error) {
 	var docs []page.Document
 	stdin := false
-	for _, name := range args {
+	for i, name := range args {
+		line.say(fmt.Sprintf("reading %s, %d of %d", name, i+1, len(args)))
 		if name == "-" && stdin {
 			return nil, errors.New("standard input can be read once only")
 		}

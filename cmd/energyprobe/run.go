@@ -218,7 +218,17 @@ func (a *app) measure(cmd *cobra.Command, f runFlags, args []string) error {
 	signals := catchSignals()
 	defer signal.Stop(signals)
 	o.Signals = signals
+	line := a.statusLine()
+	until := f.waitsFor()
+	line.say(until)
+	o.Preparing = func(what string) {
+		if what == "" {
+			what = until
+		}
+		line.say(what)
+	}
 	r, err := session.Run(cmd.Context(), o)
+	line.say("")
 	if err != nil {
 		return err
 	}
@@ -227,6 +237,26 @@ func (a *app) measure(cmd *cobra.Command, f runFlags, args []string) error {
 	}
 	a.hint(r)
 	return a.deliver(r)
+}
+
+// waitsFor says what ends a window in which nothing else is to be seen; "" for
+// a command, which has the terminal.
+func (f runFlags) waitsFor() string {
+	what := ""
+	switch {
+	case f.pid != 0:
+		what = fmt.Sprintf("measuring process %d", f.pid)
+	case f.cgroup != "":
+		what = "measuring cgroup " + f.cgroup
+	case f.all:
+		what = "measuring the machine"
+	default:
+		return ""
+	}
+	if f.duration > 0 {
+		return fmt.Sprintf("%s until %s; ^C ends it sooner", what, time.Now().Add(f.baseline+f.duration).Format(time.TimeOnly))
+	}
+	return what + "; ^C ends it"
 }
 
 // repeat measures the command several times. The idle machine is watched once,

@@ -191,3 +191,49 @@ func TestHangUp(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What goes on is said while nothing is measured, and taken away before the
+// command has the terminal; what the command left there stays.
+func TestStatusLine(t *testing.T) {
+	const erase = "\r\x1b[K"
+	t.Run("a command has the terminal", func(t *testing.T) {
+		term, cmd := startOnTerminal(t, "run", "--source", "model", "-o", "/dev/null", "--", "printf", "half a line")
+		if status := exitStatus(t, cmd.Wait()); status != 0 {
+			t.Errorf("exit status %d", status)
+		}
+		term.over.Wait()
+		if got := term.String(); !strings.HasPrefix(got, "half a line") || strings.Contains(got, erase) {
+			t.Errorf("got %q", got)
+		}
+	})
+	t.Run("the machine", func(t *testing.T) {
+		term, cmd := startOnTerminal(t, "run", "--source", "model", "--all", "--duration", "300ms")
+		if status := exitStatus(t, cmd.Wait()); status != 0 {
+			t.Errorf("exit status %d", status)
+		}
+		term.over.Wait()
+		if got := term.String(); !strings.HasPrefix(got, erase+"measuring the machine until ") || strings.Count(got, erase) != 2 {
+			t.Errorf("got %q", got)
+		}
+	})
+	t.Run("quiet", func(t *testing.T) {
+		term, cmd := startOnTerminal(t, "run", "-q", "--source", "model", "--all", "--duration", "100ms")
+		if status := exitStatus(t, cmd.Wait()); status != 0 {
+			t.Errorf("exit status %d", status)
+		}
+		term.over.Wait()
+		if got := term.String(); strings.Contains(got, erase) {
+			t.Errorf("got %q", got)
+		}
+	})
+	t.Run("repeated", func(t *testing.T) {
+		term, cmd := startOnTerminal(t, "run", "--source", "model", "--repeat", "2", "--baseline", "100ms", "-o", "/dev/null", "--", "sleep", "0.1")
+		if status := exitStatus(t, cmd.Wait()); status != 0 {
+			t.Errorf("exit status %d", status)
+		}
+		term.over.Wait()
+		if got := term.String(); !strings.HasPrefix(got, erase+"1 of 2  the idle machine, for 100ms"+erase+"1 of 2  sleep 0.1"+erase+"2 of 2  sleep 0.1") || !strings.HasSuffix(got, erase) {
+			t.Errorf("got %q", got)
+		}
+	})
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -51,9 +50,9 @@ func (f *trialFlags) add(c *cobra.Command, repeat int) {
 // addSweep adds what only commands given as text have.
 func (f *trialFlags) addSweep(c *cobra.Command) {
 	fl := c.Flags()
-	fl.StringArrayVarP(&f.params, "param", "p", nil, "`NAME=V1,V2,...`: run with each value in place of {NAME}; several times for all combinations")
-	fl.StringVar(&f.shell, "shell", shellAuto, "`SHELL` that runs the commands; auto takes one where a command has quotes, pipes and the like; none splits at blanks")
-	fl.Int64Var(&f.seed, "seed", 0, "`SEED` of the order of runs; 0 draws one (it is in the result)")
+	fl.StringArrayVarP(&f.params, "param", "p", nil, "run with each value in place of {NAME}, as `NAME=V1,V2,...`; several times for all combinations")
+	fl.StringVar(&f.shell, "shell", shellAuto, "what runs the commands: a `SHELL`; auto, which takes one where a command has quotes, pipes and the like; none, which splits at blanks")
+	fl.Int64Var(&f.seed, "seed", 0, "seed of the order of runs, a `NUMBER`; 0 draws one (it is in the result)")
 	fl.DurationVar(&f.baseline, "baseline", 0, "watch the idle machine for `D` first, and give energy above it too")
 }
 
@@ -176,51 +175,8 @@ func (a *app) try(ctx context.Context, f *trialFlags, o session.Options, command
 	return trial.Run(ctx, trial.Options{
 		Session: o, Commands: commands, Repeat: f.repeat, Warmup: f.warmup, Seed: f.seed, Shell: f.shellOf(commands),
 		Prepare: f.prepare, Cleanup: f.cleanup, Baseline: f.baseline, IgnoreFailure: f.ignoreFailure,
-		Signals: signals, Progress: a.progress(), Measure: session.Run,
+		Signals: signals, Progress: a.statusLine().trials, Measure: session.Run,
 	})
-}
-
-// progress returns what shows how far trials are, on a terminal; nil elsewhere.
-func (a *app) progress() func(trial.Progress) {
-	file, ok := a.stderr.(*os.File)
-	if !ok || a.quiet {
-		return nil
-	}
-	width, tty := terminalWidth(file)
-	if !tty {
-		return nil
-	}
-	return func(p trial.Progress) { showProgress(file, p, max(width, 40)) }
-}
-
-// showProgress writes one line over the last one.
-func showProgress(w io.Writer, p trial.Progress, width int) {
-	const erase = "\r\x1b[K"
-	if p.Over {
-		fmt.Fprint(w, erase)
-		return
-	}
-	head := fmt.Sprintf("%*d of %d  ", len(strconv.Itoa(p.Runs)), p.Done+1, p.Runs)
-	tail := ""
-	if p.Left > 0 {
-		tail = "  " + roughly(p.Left) + " left"
-	}
-	what := []rune(p.What)
-	if room := width - 1 - len(head) - len(tail); len(what) > room {
-		what = append(what[:max(room-1, 0)], '…')
-	}
-	fmt.Fprint(w, erase, head, string(what), tail)
-}
-
-// roughly is a time as people say it.
-func roughly(d time.Duration) string {
-	switch {
-	case d < 90*time.Second:
-		return fmt.Sprintf("%.0f s", max(1, d.Seconds()))
-	case d < 90*time.Minute:
-		return fmt.Sprintf("%.0f min", d.Minutes())
-	}
-	return fmt.Sprintf("%.1f h", d.Hours())
 }
 
 // parsePercent reads "3%" or "3" as 0.03.

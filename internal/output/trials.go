@@ -100,11 +100,6 @@ func summaryTable(s *report.TrialSeries, narrow bool) (header []string, right []
 		row := []string{rowName(m), f.value(sum.Median), f.span(sum.Low, sum.High), spreadCell(sum.SpreadPct), f.value(sum.Min), f.value(sum.Max)}
 		rows = append(rows, row[:len(header)])
 	}
-	for _, c := range []int{1, 4, 5} {
-		if c < len(header) {
-			alignColumn(rows, c)
-		}
-	}
 	return header, right, rows
 }
 

@@ -19,6 +19,14 @@ func (s *session) watchBaseline() {
 	if s.Baseline <= 0 {
 		return
 	}
+	if a == nil || a.tracker == nil {
+		s.warn("baseline", "the idle machine was not watched: its power tells the idle line from the others, and no joules are split here", "leave out --baseline, or see energyprobe doctor for what splitting needs")
+		return
+	}
+	if s.Preparing != nil {
+		s.Preparing("watching the idle machine for " + s.Baseline.String())
+		defer s.Preparing("")
+	}
 	if err := a.watchIdle(s.tracks, s.Baseline); err != nil {
 		s.warn("baseline", "the idle machine could not be watched: "+err.Error()+"; idle power is learnt from the window instead", "run again; if it stays, see energyprobe doctor, or give the power with --idle-power")
 	}

@@ -62,6 +62,9 @@ type Options struct {
 	// Signals are passed on to the command; for other targets they end the
 	// window. The session reads from it until the report is made.
 	Signals <-chan os.Signal
+	// Preparing is told what is done before the window opens, and "" when that
+	// is over.
+	Preparing func(what string)
 	// Started is called once the window is open.
 	Started func()
 }
@@ -140,6 +143,7 @@ func (s *session) open() error {
 	}
 	if err = errors.Join(targetErr, err); err == nil {
 		s.startTracking()
+		s.watchBaseline()
 		s.reserve()
 	}
 	return err

@@ -247,7 +247,6 @@ func (s *session) startTracking() {
 		a.at[i] = s.tracks[0].Meter.Counts(i)
 	}
 	a.moved, a.readAt = make([][energy.NumDomains]float64, len(a.places)), make([]energy.Bracket, len(a.places))
-	s.watchBaseline()
 }
 
 // takeBackCycles has the target's own counters count what the kernel's tracker

@@ -26,6 +26,7 @@ import (
 	"github.com/energyprobe/energyprobe/internal/compare"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/session"
+	"github.com/energyprobe/energyprobe/internal/shell"
 	"github.com/energyprobe/energyprobe/internal/stats"
 )
 
@@ -271,17 +272,19 @@ func (r *runner) aside(what, line string, i int) error {
 		}
 	}
 	if err := c.Run(); err != nil {
-		return fmt.Errorf("the %s %q failed: %w; try it by hand: sh -c '%s'", what, line, err, strings.ReplaceAll(line, "'", `'\''`))
+		return fmt.Errorf("the %s %q failed: %w; try it by hand: sh -c %s", what, line, err, shell.Quote(line))
 	}
 	return nil
 }
 
-// Fill puts parameters in the place of their names in braces.
+// Fill puts parameters in the place of their names in braces. Braces in a value
+// stay what they are.
 func Fill(text string, parameters map[string]string) string {
+	var pairs []string
 	for name, value := range parameters {
-		text = strings.ReplaceAll(text, "{"+name+"}", value)
+		pairs = append(pairs, "{"+name+"}", value)
 	}
-	return text
+	return strings.NewReplacer(pairs...).Replace(text)
 }
 
 // keep takes a run into the result.

@@ -378,7 +378,7 @@ static void latch(struct package *p, u64 ahead)
 
 /* ---- history: what all energies were at every moment at which some power changed ---- */
 
-static uint trace = 65536;
+static uint trace = 262144;
 module_param(trace, uint, 0444);
 MODULE_PARM_DESC(trace, "moments kept in /proc/raplsim_trace, 0 for none");
 
