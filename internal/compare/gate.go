@@ -27,6 +27,7 @@ func Gate(base, candidate report.Side, max float64, o Options) (*report.Comparis
 	allowed := pct(100*max) + " more is allowed"
 	excess := over(s.Shift, max)
 	d := drift(base, candidate, c.Measure)
+	c.Pairs[0].EnoughRuns = enoughFor(s, excess.Value)
 	seen := fmt.Sprintf("%s changed by %s %%, 95 %% interval %s; %s", report.MeasureName(c.Measure), signed(100*s.Shift.Value), interval(100*s.Shift.Low, 100*s.Shift.High), allowed)
 	switch {
 	case excess.Low > 0 && !d.MayExplain(excess):
@@ -38,7 +39,7 @@ func Gate(base, candidate report.Side, max float64, o Options) (*report.Comparis
 		g.Certain = true
 		g.Verdict = "Passed: " + seen + "."
 	case excess.Value > 0:
-		g.Verdict = "Passed, with doubt: " + seen + ", and more may be chance" + moreRuns(c.Pairs[0]) + "."
+		g.Verdict = "Passed, with doubt: " + seen + ", and what is beyond may be chance" + moreRuns(c.Pairs[0]) + "."
 	default:
 		g.Verdict = "Passed: " + seen + ", though more can't be ruled out" + moreRuns(c.Pairs[0]) + "."
 	}
@@ -60,9 +61,20 @@ func signed(v float64) string {
 	return digits(v)
 }
 
+// enoughFor is how many runs of each tell an excess, nil where nobody makes so
+// many. Those that were made did not: it is more.
+func enoughFor(s stats.Comparison, excess float64) *int {
+	made := min(s.A.N, s.B.N)
+	n := max(stats.PlanRuns(noise(s), excess, made).Enough, made+made/2)
+	if n > manyRuns || excess == 0 {
+		return nil
+	}
+	return &n
+}
+
 func moreRuns(p report.Pair) string {
 	if p.EnoughRuns == nil {
 		return ""
 	}
-	return fmt.Sprintf("; %d runs of each would tell", *p.EnoughRuns)
+	return fmt.Sprintf("; about %d runs of each would tell", *p.EnoughRuns)
 }
