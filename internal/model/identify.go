@@ -72,11 +72,16 @@ func (m Match) Source() string {
 	case ByName, ByAlias:
 		return fmt.Sprintf("processor table: %s (%s; %s)", m.Name, m.Confidence, m.Candidates[0].Source)
 	case ByModel:
-		names := make([]string, len(m.Candidates))
-		for i := range m.Candidates {
-			names[i] = m.Candidates[i].Name
+		const shown = 3
+		var names []string
+		for i := range m.Candidates[:min(len(m.Candidates), shown)] {
+			names = append(names, m.Candidates[i].Name)
 		}
-		return fmt.Sprintf("processor table: same family and model as %s (%s)", strings.Join(names, ", "), m.Confidence)
+		text := strings.Join(names, ", ")
+		if n := len(m.Candidates) - shown; n > 0 {
+			text += fmt.Sprintf(" and %d more", n)
+		}
+		return fmt.Sprintf("processor table: same family and model as %s (%s)", text, m.Confidence)
 	}
 	return fmt.Sprintf("%s watts per thread of %s (%s)", m.PerThread, m.Name, m.Confidence)
 }

@@ -18,7 +18,7 @@ func headline(docs []Document) []Fact {
 	for _, d := range docs {
 		switch v := d.Value.(type) {
 		case *report.Comparison:
-			compared = append(compared, pairFacts(d, v)...)
+			compared = append(compared, namedPairs(pairFacts(d, v), v)...)
 		case *report.Trials:
 			repeated = append(repeated, seriesFacts(d, v)...)
 		case *report.Run:
@@ -40,6 +40,19 @@ func pairFacts(d Document, c *report.Comparison) []Fact {
 			Note:  intervalNote(ch)})
 	}
 	return out
+}
+
+// namedPairs puts the commands in the place of the letters that stand for them
+// in their own section only.
+func namedPairs(facts []Fact, c *report.Comparison) []Fact {
+	names := map[string]string{}
+	for _, s := range c.Sides {
+		names[s.Label] = brief(output.Plain(s.Series.Name), 30)
+	}
+	for i, p := range c.Pairs {
+		facts[i].Label = names[p.B] + " against " + names[p.A] + ", " + report.MeasureName(c.Measure)
+	}
+	return facts
 }
 
 func intervalNote(c report.Change) string {

@@ -51,7 +51,7 @@ type measured struct {
 }
 
 func collect(docs []Document, o Options) []measured {
-	trials := slices.ContainsFunc(docs, func(d Document) bool { _, is := d.Value.(*report.Trials); return is })
+	there := map[string]bool{} // series that have a point, by the ID of their first run
 	groups := map[string]int{}
 	var out []measured
 	add := func(d Document, p measured) {
@@ -67,23 +67,36 @@ func collect(docs []Document, o Options) []measured {
 		}
 		out = append(out, p)
 	}
+	series := func(d Document, s *report.TrialSeries, path string) {
+		if id := firstRun(s); !there[id] {
+			there[id] = id != ""
+			add(d, ofSeries(d, s, path))
+		}
+	}
 	for _, d := range docs {
 		switch v := d.Value.(type) {
 		case *report.Run:
 			add(d, ofRun(d, v))
 		case *report.Trials:
 			for i := range v.Series {
-				add(d, ofSeries(d, &v.Series[i], fmt.Sprintf("series[%d]", i)))
+				series(d, &v.Series[i], fmt.Sprintf("series[%d]", i))
 			}
 		case *report.Comparison:
 			for i := range v.Sides {
-				if !trials { // else they are there already
-					add(d, ofSeries(d, &v.Sides[i].Series, fmt.Sprintf("sides[%d].series", i)))
-				}
+				series(d, &v.Sides[i].Series, fmt.Sprintf("sides[%d].series", i))
 			}
 		}
 	}
 	return out
+}
+
+// firstRun tells a series from others: the same runs may stand in repeated runs
+// and in a comparison with them.
+func firstRun(s *report.TrialSeries) string {
+	if len(s.Runs) == 0 {
+		return ""
+	}
+	return s.Runs[0].RunID
 }
 
 func ofRun(d Document, r *report.Run) measured {

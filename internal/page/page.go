@@ -141,6 +141,9 @@ type Section struct {
 	Refused           []report.Refusal
 }
 
+// Entry is the title as the list of contents has it.
+func (s Section) Entry() string { return brief(s.Title, 80) }
+
 // view is what the layout shows.
 type view struct {
 	Style, Script      template.HTML

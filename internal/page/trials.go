@@ -134,7 +134,7 @@ func summaryTable(d Document, refs []seriesRef) Table {
 }
 
 func comparisonSection(d Document, c *report.Comparison) Section {
-	s := Section{Title: "Comparison by " + report.MeasureName(c.Measure), Kicker: "Made " + date(c.StartedAt), Facts: pairFacts(d, c), Warnings: c.Warnings}
+	s := Section{Title: comparisonTitle(c), Kicker: "Made " + date(c.StartedAt), Facts: pairFacts(d, c), Warnings: c.Warnings}
 	for _, p := range c.Pairs {
 		s.Lead = append(s.Lead, output.Plain(p.Verdict))
 	}
@@ -161,6 +161,20 @@ func comparisonSection(d Document, c *report.Comparison) Section {
 	}
 	s.Provenance = append(s.Provenance, Fact{Label: "made by", Value: Value{Text: toolText(c.Tool), Source: d.at("tool")}})
 	return s
+}
+
+// comparisonTitle names what is compared, so that one comparison can be told
+// from the next.
+func comparisonTitle(c *report.Comparison) string {
+	if len(c.Sides) < 2 {
+		return "Comparison"
+	}
+	name := func(i int) string { return brief(output.Plain(c.Sides[i].Series.Name), 40) }
+	against := name(1)
+	if n := len(c.Sides) - 2; n > 0 {
+		against += fmt.Sprintf(" and %d more", n)
+	}
+	return against + " against " + name(0) + ", by " + report.MeasureName(c.Measure)
 }
 
 // forestFigure draws the changes: the measure of the verdicts first.

@@ -1,11 +1,20 @@
 package page
 
 import (
+	"strings"
 	"time"
 
 	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/report"
 )
+
+// brief is a text of at most n characters, for a place that holds no more.
+func brief(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return strings.TrimRight(string(r[:n-1]), " ") + "…"
+	}
+	return s
+}
 
 func startedAt(v any) time.Time {
 	switch v := v.(type) {

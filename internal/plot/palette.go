@@ -18,7 +18,7 @@ var tints = [...]tint{
 	{Ink, "#1b1f24", "#e8eaed"}, {Muted, "#5b6570", "#9aa4af"}, {Grid, "#e7eaee", "#2a3038"}, {Rule, "#aab2bb", "#56606b"},
 	{Paper, "#ffffff", "#14171b"},
 	{"s0", "#2463a6", "#6ea8e5"}, {"s1", "#c4532d", "#f0936f"}, {"s2", "#23836a", "#5cc4a4"}, {"s3", "#7d56a5", "#bb97e0"},
-	{"s4", "#a3760b", "#dcb24e"}, {"s5", "#3b8ba5", "#74c4dd"}, {"s6", "#a3446a", "#e58bae"}, {"s7", "#66752f", "#aabd6c"},
+	{"s4", "#8a6206", "#dcb24e"}, {"s5", "#2c768f", "#74c4dd"}, {"s6", "#a3446a", "#e58bae"}, {"s7", "#66752f", "#aabd6c"},
 	{Target, "#2463a6", "#6ea8e5"}, {Others, "#c08a2e", "#d9b062"}, {Kernel, "#7d56a5", "#bb97e0"},
 	{Idle, "#a7b0ba", "#59636e"}, {Unattributed, "#d5dae0", "#3a424c"},
 	{Less, "#23836a", "#5cc4a4"}, {More, "#c4532d", "#f0936f"}, {None, "#6a7480", "#9aa4af"},

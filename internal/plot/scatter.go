@@ -111,6 +111,7 @@ func (c ScatterChart) points(s *Scene, h, v scale) {
 		c.cloud(s, h, v)
 		return
 	}
+	named := map[string]bool{}
 	var taken []box
 	for _, p := range c.Points {
 		x, y := h.at(p.X), v.at(p.Y)
@@ -128,7 +129,9 @@ func (c ScatterChart) points(s *Scene, h, v scale) {
 			s.line(p.Role, 1.5, Point{x, v.at(*p.YLow)}, Point{x, v.at(*p.YHigh)})
 		}
 		s.add(Mark{kind: circle, role: p.Role, size: 5, points: []Point{{x, y}}, title: p.Title, source: p.Source})
-		if len(c.Points) <= manyLabels {
+		// One label for a name: points of one name have one colour.
+		if len(c.Points) <= manyLabels && !named[p.Label] {
+			named[p.Label] = true
 			taken = c.label(s, taken, i, x, y)
 		}
 	}
@@ -175,7 +178,7 @@ func (c ScatterChart) label(s *Scene, taken []box, i int, x, y float64) []box {
 				free = free && !b.meets(t)
 			}
 			if free {
-				s.text(Ink, b.x0, y+dy, small, Start, name)
+				s.text(c.Points[i].Role, b.x0, y+dy, small, Start, name) // in its colour: it may stand nearer to another point
 				return append(taken, b)
 			}
 		}

@@ -184,8 +184,10 @@ type CrossCheck struct {
 type Overhead struct {
 	CPUS float64 `json:"cpu_s"` // energyprobe's own CPU time, start-up included
 	// WindowCPUS is the part of it that fell inside the measured window.
-	WindowCPUS float64  `json:"window_cpu_s"`
-	EnergyJ    *float64 `json:"energy_j"` // what that part took, estimated; null when not known
+	WindowCPUS float64 `json:"window_cpu_s"`
+	// EnergyJ is what that part took: what attribution gives it, or else so much
+	// of the total as it had of all CPUs; null when not known.
+	EnergyJ *float64 `json:"energy_j"`
 	// LatenessP99S is how late the latest hundredth of the samples was, with
 	// --interval; null when there was no series or it is beyond a millisecond.
 	LatenessP99S *float64 `json:"lateness_p99_s,omitempty"`

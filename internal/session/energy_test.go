@@ -365,6 +365,19 @@ func (f *fixed) Read(r *energy.Reading) error {
 	return nil
 }
 
+// Where nothing is split, the tool is not made to pay for an idle machine.
+func TestOverheadOfAnIdleMachine(t *testing.T) {
+	h := testutil.NewTicking(t, twoSockets()...)
+	r := mustRun(t, Options{Root: h.Root, Command: shell("sleep 0.3")})
+	if r.Attribution.ToolJ != nil || r.Overhead.EnergyJ == nil || r.Total.EnergyJ == nil {
+		t.Fatalf("overhead %+v of %v", r.Overhead, r.Total.EnergyJ)
+	}
+	part := *r.Overhead.EnergyJ / *r.Total.EnergyJ
+	if want := r.Overhead.WindowCPUS / r.DurationS / float64(runtime.NumCPU()); part <= 0 || part > 1.01*want {
+		t.Errorf("overhead %v of the energy, %v of all CPU time", part, want)
+	}
+}
+
 func TestCrossCheck(t *testing.T) {
 	zones := []energy.Zone{
 		{Domain: energy.Package, Die: -1, Core: -1, Parent: -1, Tick: 1e-6},

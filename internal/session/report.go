@@ -219,13 +219,14 @@ func (s *session) completeSeries(r *report.Run) {
 	r.Samples = s.sampler.series
 }
 
-// putOverhead says what measuring cost. The joules are the tool's part, by
-// CPU time, of the energy used while it worked inside the window.
+// putOverhead says what measuring cost. Its joules inside the window are those
+// that the split gives it; without a split, those of so much of the machine's
+// CPUs: what an idle machine draws is not its doing.
 func (s *session) putOverhead(r *report.Run) {
 	o := report.Overhead{CPUS: (ownCPU() - s.CPUBefore).Seconds(), WindowCPUS: s.toolCPUInside.Seconds(), Samples: s.sampler.samples, Missed: s.sampler.missed}
-	machine, _ := busy(r)
-	if machine = max(machine, o.WindowCPUS); r.Total.EnergyJ != nil && machine > 0 {
-		j := *r.Total.EnergyJ * min(1, o.WindowCPUS/machine)
+	o.EnergyJ = r.Attribution.ToolJ
+	if capacity := r.DurationS * float64(len(s.topo.Online)); o.EnergyJ == nil && r.Total.EnergyJ != nil && capacity > 0 {
+		j := *r.Total.EnergyJ * min(1, o.WindowCPUS/capacity)
 		o.EnergyJ = &j
 	}
 	if s.sampler.series != nil {
