@@ -45,14 +45,19 @@ func pairFacts(d Document, c *report.Comparison) []Fact {
 // namedPairs puts the commands in the place of the letters that stand for them
 // in their own section only.
 func namedPairs(facts []Fact, c *report.Comparison) []Fact {
+	for i, p := range c.Pairs {
+		facts[i].Label = pairName(c, p) + ", " + report.MeasureName(c.Measure)
+	}
+	return facts
+}
+
+// pairName is "gzip -3 data against gzip -1 data".
+func pairName(c *report.Comparison, p report.Pair) string {
 	names := map[string]string{}
 	for _, s := range c.Sides {
 		names[s.Label] = brief(output.Plain(s.Series.Name), 30)
 	}
-	for i, p := range c.Pairs {
-		facts[i].Label = names[p.B] + " against " + names[p.A] + ", " + report.MeasureName(c.Measure)
-	}
-	return facts
+	return names[p.B] + " against " + names[p.A]
 }
 
 func intervalNote(c report.Change) string {

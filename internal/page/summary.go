@@ -93,7 +93,7 @@ func comparisonRows(d Document, c *report.Comparison) []row {
 			if !ok || ch.ChangePct == nil && key != c.Measure {
 				continue
 			}
-			r := row{source: d.at("pairs[%d].changes.%s.change_pct", i, key), kind: "change", subject: p.B + " against " + p.A, measure: report.MeasureName(key),
+			r := row{source: d.at("pairs[%d].changes.%s.change_pct", i, key), kind: "change", subject: pairName(c, p), measure: report.MeasureName(key),
 				value: ch.ChangePct, low: ch.LowPct, high: ch.HighPct, unit: "%", reason: ch.Reason}
 			if key == c.Measure {
 				r.verdict = p.Verdict
