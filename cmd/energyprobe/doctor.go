@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/energyprobe/energyprobe/internal/doctor"
+	"github.com/energyprobe/energyprobe/internal/output"
 )
 
 // exitEstimate is doctor's status where energy can't be measured.
@@ -31,6 +32,9 @@ source), 1 when a run could only estimate, 125 when doctor itself failed.`,
 }
 
 func (a *app) examine() error {
+	if _, err := output.ParseFormat(a.format); err != nil {
+		return err // there is no page of findings
+	}
 	if err := a.checkFlags(); err != nil {
 		return err
 	}

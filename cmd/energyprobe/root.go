@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/energyprobe/energyprobe/internal/output"
+	"github.com/energyprobe/energyprobe/internal/page"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/session"
 	"github.com/energyprobe/energyprobe/internal/source"
@@ -166,8 +167,11 @@ func formatNames() string {
 	for _, f := range output.Formats() {
 		names = append(names, string(f))
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(append(names, formatHTML), ", ")
 }
+
+// formatHTML is a page of what was measured; other results have none.
+const formatHTML = "html"
 
 func tool() report.Tool {
 	t := report.Tool{Name: "energyprobe", Version: version, Commit: commit}
@@ -198,8 +202,10 @@ func (a *app) checkFlags(files ...string) error {
 	if _, err := source.ParseName(a.source); err != nil {
 		return err
 	}
-	if _, err := output.ParseFormat(a.format); err != nil {
-		return err
+	if a.format != formatHTML {
+		if _, err := output.ParseFormat(a.format); err != nil {
+			return err
+		}
 	}
 	for _, file := range append([]string{a.out}, files...) {
 		if file == "" {
@@ -223,27 +229,41 @@ func (a *app) checkFlags(files ...string) error {
 // can't be written to its file goes to standard output, and what can't be
 // written there to standard error.
 func (a *app) write(v any) error {
-	format, err := output.ParseFormat(a.format)
+	render, err := a.renderer(v)
 	if err != nil {
 		return err
 	}
 	if a.out != "" {
-		fileErr := output.ToFile(a.out, func(w io.Writer) error { return output.Write(w, format, v, output.Options{Top: a.top}) })
+		fileErr := output.ToFile(a.out, func(w io.Writer) error { return render(w, output.Options{Top: a.top}) })
 		if fileErr == nil {
 			return nil
 		}
 		fmt.Fprintf(a.stderr, "energyprobe: the result could not be written to %s; here it is instead\n", a.out)
-		return errors.Join(fileErr, a.writeStdout(format, v))
+		return errors.Join(fileErr, a.writeStdout(render))
 	}
-	return a.writeStdout(format, v)
+	return a.writeStdout(render)
 }
 
-func (a *app) writeStdout(format output.Format, v any) error {
-	err := output.Write(a.stdout, format, v, a.outputOptions())
+// renderer returns what writes a result in the format asked for.
+func (a *app) renderer(v any) (func(io.Writer, output.Options) error, error) {
+	if a.format == formatHTML {
+		return func(w io.Writer, _ output.Options) error {
+			return page.Write(w, []page.Document{{File: "this result", Value: v}}, page.Options{Tool: tool()})
+		}, nil
+	}
+	format, err := output.ParseFormat(a.format)
+	if err != nil {
+		return nil, err
+	}
+	return func(w io.Writer, o output.Options) error { return output.Write(w, format, v, o) }, nil
+}
+
+func (a *app) writeStdout(render func(io.Writer, output.Options) error) error {
+	err := render(a.stdout, a.outputOptions())
 	if err == nil {
 		return nil
 	}
-	if err2 := output.Write(a.stderr, format, v, output.Options{Top: a.top}); err2 == nil {
+	if err2 := render(a.stderr, output.Options{Top: a.top}); err2 == nil {
 		return fmt.Errorf("write to standard output: %w (the result is on standard error)", err)
 	}
 	return fmt.Errorf("write to standard output: %w", err)
