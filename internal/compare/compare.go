@@ -84,8 +84,23 @@ func Compare(sides []report.Side, o Options) (*report.Comparison, error) {
 	for i := range c.Pairs {
 		judge(c, i, judged[i], o.Effect)
 	}
+	warnOfFailures(c)
 	warnOfNoise(c, judged, o.Effect)
 	return c, nil
+}
+
+// warnOfFailures says that runs failed: they may have done other work, and less.
+func warnOfFailures(c *report.Comparison) {
+	for i := range c.Sides {
+		s := &c.Sides[i].Series
+		if n := s.Failures(); n > 0 {
+			c.Warnings = append(c.Warnings, report.Warning{
+				Code:    "failed-runs",
+				Message: fmt.Sprintf("%d of the %d runs of %s failed: they may have done other work than those that did not", n, len(s.Runs), c.Sides[i].Label),
+				Advice:  "see with --show-output why, and leave out --ignore-failure",
+			})
+		}
+	}
 }
 
 // label names sides A, B, ... Z, A1, B1, ...

@@ -186,6 +186,17 @@ func TestMissingRound(t *testing.T) {
 	}
 }
 
+// Runs that failed are in the numbers, and said to be.
+func TestFailedRuns(t *testing.T) {
+	tr := made(1, 8, 0.01, 0, 100, 80)
+	three := 3
+	tr.Series[1].Runs[2].ExitCode, tr.Series[1].Runs[5].Signal = &three, "SIGKILL"
+	c := mustCompare(t, Sides(tr, ""), Options{})
+	if len(c.Warnings) != 1 || c.Warnings[0].Code != "failed-runs" || !strings.Contains(c.Warnings[0].Message, "2 of the 8 runs of B failed") {
+		t.Errorf("%+v", c.Warnings)
+	}
+}
+
 // Too noisy a machine is said to be, with the repeats that would do.
 func TestNoise(t *testing.T) {
 	c := mustCompare(t, Sides(made(1, 8, 0.05, 0, 100, 100), ""), Options{Effect: 0.02})

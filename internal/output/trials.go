@@ -35,8 +35,9 @@ func trialsTable(w io.Writer, t *report.Trials, o Options) error {
 			p.text(p.caution(" ESTIMATE ")+" ", "no counter was read: the joules follow from the CPU time by a model", p.normal)
 		}
 		p.blank()
-		header, right, rows := summaryTable(s, p.o.Width < 76)
-		p.grid(header, right, rows)
+		if header, right, rows := summaryTable(s, p.o.Width < 76); len(rows) > 0 {
+			p.grid(header, right, rows)
+		}
 		for _, line := range summaryNotes(s) {
 			p.text("  ", line, p.yellow)
 		}
@@ -60,7 +61,7 @@ func trialsOutcome(t *report.Trials, s *report.TrialSeries) string {
 	if t.Plan.Warmup > 0 {
 		parts[0] += " after " + strconv.Itoa(t.Plan.Warmup) + " to warm up"
 	}
-	if n := failures(s); n > 0 {
+	if n := s.Failures(); n > 0 {
 		parts = append(parts, strconv.Itoa(n)+" of them failed")
 	}
 	if missing := t.Plan.Repeat - len(s.Runs); missing > 0 {
@@ -74,15 +75,6 @@ func trialsOrigin(s report.Source) string {
 		return "estimated by " + plain(s.Name)
 	}
 	return "measured by " + plain(s.Name)
-}
-
-func failures(s *report.TrialSeries) (n int) {
-	for _, r := range s.Runs {
-		if r.Signal != "" || r.ExitCode != nil && *r.ExitCode != 0 {
-			n++
-		}
-	}
-	return n
 }
 
 // summaryTable has a row for each measure that is known.

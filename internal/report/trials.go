@@ -52,6 +52,17 @@ type TrialSeries struct {
 	Summary    map[string]Summary `json:"summary"`              // by measure: energy_j, duration_s, ...
 }
 
+// Failures is how many of the runs ended with a status other than 0, or by a
+// signal.
+func (s *TrialSeries) Failures() (n int) {
+	for _, r := range s.Runs {
+		if r.Signal != "" || r.ExitCode != nil && *r.ExitCode != 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // Trial is one run. Values are null when they are not known.
 type Trial struct {
 	RunID        string             `json:"run_id"`              // of the run

@@ -164,7 +164,7 @@ const (
 // (Efron, Annals of Statistics 7, 1979), of sorted values.
 func medianChange(a, b []float64, seed uint64) Interval {
 	if m := min(len(a), len(b)); m < MinRuns {
-		return unknown("%d runs: no %g %% interval of a median exists below %d", m, 100*Level, MinRuns)
+		return unknown("%s: no %g %% interval of a median exists below %d", plural(m, "run"), 100*Level, MinRuns)
 	}
 	// Either sample is drawn with either stream, so that the change from B to
 	// A has just the inverse interval.

@@ -122,7 +122,7 @@ func median(sorted []float64) float64 {
 func medianInterval(sorted []float64) Interval {
 	n := len(sorted)
 	if n < MinRuns {
-		return unknown("%d runs: no %g %% interval of a median exists below %d", n, 100*Level, MinRuns)
+		return unknown("%s: no %g %% interval of a median exists below %d", plural(n, "run"), 100*Level, MinRuns)
 	}
 	// Below is P(fewer than d of n values are under the median).
 	d, term := 1, math.Exp2(-float64(n))
