@@ -37,6 +37,7 @@ func TestSchemas(t *testing.T) {
 		{"trials.v1.json", report.TrialsSchema, reflect.TypeFor[report.Trials]()},
 		{"comparison.v1.json", report.ComparisonSchema, reflect.TypeFor[report.Comparison]()},
 		{"history.v1.json", report.HistorySchema, reflect.TypeFor[report.History]()},
+		{"calibration.v1.json", report.CalibrationSchema, reflect.TypeFor[report.Calibration]()},
 		{"trend.v1.json", report.TrendSchema, reflect.TypeFor[report.Trend]()},
 	} {
 		g := newGenerator(t, c.id)

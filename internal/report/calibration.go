@@ -1,0 +1,105 @@
+package report
+
+import "time"
+
+// CalibrationSchema names the contract of Calibration.
+const CalibrationSchema = "energyprobe.calibration/v1"
+
+// Calibration is what loading a host in steps says about power models: how far
+// the published ones are off, what models fitted to this host are worth, and
+// how good the readings are that both are held against.
+type Calibration struct {
+	Schema    string    `json:"schema"`     // the contract that this document fulfils
+	RunID     string    `json:"run_id"`     // unique among results
+	StartedAt time.Time `json:"started_at"` // when the first load began
+	DurationS float64   `json:"duration_s"` // of all loads together, pauses included
+
+	Tool     Tool               `json:"tool"`
+	Host     Host               `json:"host"`
+	Source   Source             `json:"source"`
+	Plan     CalibrationPlan    `json:"plan"`
+	Points   []CalibrationPoint `json:"points"`   // in the order of time
+	Verdicts []Verdict          `json:"verdicts"` // on the whole; those on a point stand with it
+	Warnings []Warning          `json:"warnings"` // what a reader should know; empty when all went well
+}
+
+// CalibrationPlan is how the loads were chosen.
+type CalibrationPlan struct {
+	Mode    string  `json:"mode"`             // quick, standard or full
+	Seed    int64   `json:"seed"`             // the order of the points and the bursts follow from it; below 2^53
+	SettleS float64 `json:"settle_s"`         // how long a load runs before it is looked at
+	DwellS  float64 `json:"dwell_s"`          // how long it is looked at
+	Repeats int     `json:"repeats"`          // how often every point is visited
+	Points  int     `json:"points"`           // how many were planned; fewer were made where it was interrupted
+	Forced  bool    `json:"forced,omitempty"` // whether a verdict against the host was overruled with --force
+}
+
+// The shapes of a load.
+const (
+	ShapeIdle  = "idle"  // nothing runs
+	ShapeDuty  = "duty"  // all CPUs work, each a part of the time
+	ShapeCores = "cores" // some CPUs work, all the time
+	ShapeTrace = "trace" // bursts
+)
+
+// CalibrationPoint is a load that was held while the counters were read.
+type CalibrationPoint struct {
+	Workload  string  `json:"workload"`            // what ran: idle, alu, fma, simd, cache, stream, chase, mixed, hash-gzip
+	Shape     string  `json:"shape"`               // idle, duty, cores or trace
+	Load      float64 `json:"load"`                // part of the machine's CPU time that was asked for, 0 to 1
+	Placement string  `json:"placement,omitempty"` // which CPUs come first: per-core, siblings, packed or spread
+	CPUs      string  `json:"cpus,omitempty"`      // those that worked, as a list: 0-3,8
+	Repeat    int     `json:"repeat"`              // which visit of the same load this is, from 0
+	Holdout   bool    `json:"holdout,omitempty"`   // no model is fitted to it: it is what they are tried on
+
+	StartedAt time.Time    `json:"started_at"` // when its window opened
+	DurationS float64      `json:"duration_s"` // length of the window
+	Sockets   []SocketLoad `json:"sockets"`    // what each socket did and drew
+	// ThirdsW is the power of all packages in each third of the window.
+	ThirdsW []float64 `json:"thirds_w,omitempty"`
+	// Background is the part of the machine's CPU time that others had.
+	Background *float64 `json:"background"`
+	// Steal is the part of it that a hypervisor gave to other machines.
+	Steal *float64 `json:"steal"`
+	// Throttled is how often a core or package was slowed for its heat, null
+	// when that is not counted.
+	Throttled *float64 `json:"throttled"`
+	// QuotaS is how long the control group had to wait for its quota, null when
+	// it has none.
+	QuotaS *float64 `json:"quota_s"`
+
+	Verdicts []Verdict `json:"verdicts"`         // of the quality control; empty when nothing is wrong
+	Used     bool      `json:"used"`             // whether models are fitted to it, or tried on it
+	Reason   string    `json:"reason,omitempty"` // why its power is not known
+}
+
+// SocketLoad is what one socket did and drew while a point was held.
+type SocketLoad struct {
+	Socket       int      `json:"socket"`        // physical package
+	CPUs         int      `json:"cpus"`          // logical CPUs online
+	PowerW       *float64 `json:"power_w"`       // of the package; null when not known
+	UncertaintyW *float64 `json:"uncertainty_w"` // half-width of a 95 % interval
+	DRAMW        *float64 `json:"dram_w"`        // of its memory; null when there is no counter
+	Busy         *float64 `json:"busy"`          // CPU seconds per second, of everything that ran
+	OneThread    *float64 `json:"one_thread"`    // cores at work with one of their threads, on average, as the load was placed
+	BothThreads  *float64 `json:"both_threads"`  // and with both
+	FrequencyHz  *float64 `json:"frequency_hz"`  // cycles per CPU second; null without a counter for cycles
+	Instructions *float64 `json:"instructions"`  // per second; null without a counter
+}
+
+// What a verdict of the quality control asks for, from mild to hard.
+const (
+	VerdictNote    = "note"      // the reader should know
+	VerdictRepeat  = "repeat"    // measure the point again
+	VerdictLeave   = "leave-out" // the point is not used
+	VerdictRefuse  = "refuse"    // the host's counters are no truth to fit to
+	VerdictDegrade = "degrade"   // the grade can't be the best
+)
+
+// Verdict is what quality control found.
+type Verdict struct {
+	Code    string `json:"code"`    // stable name: thermal-throttling, power-limit, drift, background, ...
+	Action  string `json:"action"`  // note, repeat, leave-out, degrade or refuse
+	Message string `json:"message"` // what was seen, with its figures
+	Advice  string `json:"advice"`  // what to do about it
+}
