@@ -33,6 +33,9 @@ func (s *session) report() *report.Run {
 		r.Total = report.Total(r.Domains, r.DurationS)
 		s.warnDomains(r.Domains, t)
 		r.Attribution = s.attributionReport(r)
+		if s.Usage != nil && s.attr != nil && s.attr.tracker != nil {
+			s.Usage(s.attr.delta())
+		}
 		s.compareModels(r, results)
 		if s.CrossCheck {
 			r.CrossCheck = s.crossCheck()

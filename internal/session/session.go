@@ -65,6 +65,9 @@ type Options struct {
 	// Preparing is told what is done before the window opens, and "" when that
 	// is over.
 	Preparing func(what string)
+	// Usage is told what ran on each package in the window, where joules are
+	// split.
+	Usage func(energy.Usage)
 	// Started is called once the window is open.
 	Started func()
 }
