@@ -3,6 +3,7 @@ package calibrate
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,6 +45,9 @@ func TestJournalCutAnywhere(t *testing.T) {
 	}
 	first := int64(strings.IndexByte(string(whole), '\n') + 1)
 	for cut := first; cut <= int64(len(whole)); cut++ {
+		if edge := min(cut-first, int64(len(whole))-cut); edge > 2 && !slices.Contains(ends, cut-1) && !slices.Contains(ends, cut) && !slices.Contains(ends, cut+1) && cut%61 != 0 {
+			continue // every cut costs two syncs: those at the ends of lines, and some of the others
+		}
 		if err := os.WriteFile(path, whole[:cut], 0o644); err != nil {
 			t.Fatal(err)
 		}
