@@ -226,3 +226,43 @@ func TestSimulatedBandCoverage(t *testing.T) {
 		}
 	}
 }
+
+// All of it together: seven workloads that differ by 8 % of what their load
+// draws are left out in turn, and the band of the residuals holds an eighth
+// around the model of all seven.
+func TestSimulatedBandOfModel(t *testing.T) {
+	t.Parallel()
+	sims := simulations(t)
+	loads := []float64{0.1, 0.25, 0.5, 0.75, 1}
+	for _, relative := range []bool{false, true} {
+		r, held := seeded(20), 0.0
+		for range sims {
+			var points []Point
+			for g := range 8 {
+				dynamic := 100 * (1 + 0.08*r.NormFloat64())
+				for _, load := range slices.Repeat(loads, 2) {
+					y := (30 + dynamic*load) * (1 + 0.01*r.NormFloat64())
+					points = append(points, Point{X: []float64{load}, Y: y, Group: fmt.Sprint(g)})
+				}
+			}
+			known, unseen := points[:70], points[70:]
+			v, err := CrossValidate(known, fitLinear(0), wmape)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := NewBand(v.Truth, v.Predicted, v.Group, relative)
+			if err != nil {
+				t.Fatal(err)
+			}
+			predict, _ := fitLinear(0)(known)
+			for _, p := range unseen {
+				if i := b.Around(predict(p.X)); i.Low <= p.Y && p.Y <= i.High {
+					held += 0.1
+				}
+			}
+		}
+		if v := rate(t, fmt.Sprintf("band of a model of 7 workloads, relative %v", relative), held, sims); v < 90 {
+			t.Errorf("the band holds %.2f %% of an eighth workload, want 90 %%", v)
+		}
+	}
+}
