@@ -11,7 +11,7 @@ const module = "github.com/energyprobe/energyprobe/"
 // layers lists the packages from the bottom up. A package imports only layers
 // below its own: docs/architecture.md says why.
 var layers = [][]string{
-	{"internal/energy", "internal/stats", "internal/plot", "internal/shell"},
+	{"internal/energy", "internal/stats", "internal/fit", "internal/plot", "internal/shell"},
 	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute"},
 	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage"},
 	{"internal/source", "internal/report"},
@@ -33,6 +33,7 @@ var narrow = map[string][]string{
 	// Arithmetic: no files.
 	"internal/attribute": {"internal/energy"},
 	"internal/stats":     {},
+	"internal/fit":       {},
 	"internal/plot":      {},
 	"internal/shell":     {},
 	"internal/compare":   {"internal/report", "internal/stats", "internal/shell"},
