@@ -200,7 +200,7 @@ func (t *Table) byFamily(id Identity, b brand) (Match, bool) {
 	n.keep("the family's name", func(c *CPU) bool { return hasWords(parseName(c.Name).words, b.words) })
 	if id.Virtual {
 		if b.masked {
-			n.keep("being sold by a cloud", func(c *CPU) bool { return len(c.Clouds) > 0 })
+			n.keep("being sold by a cloud", hidesName)
 		}
 		if id.Cloud != "" {
 			n.keep("being sold by this cloud", func(c *CPU) bool { return slices.Contains(c.Clouds, id.Cloud) })
@@ -274,9 +274,16 @@ func (id Identity) midr(b brand) uint32 {
 	return neoverse[b.key]
 }
 
+// hidesName reports whether some cloud sells time on the part without telling
+// its name: Alibaba and Tencent do tell.
+func hidesName(c *CPU) bool {
+	return slices.ContainsFunc(c.Clouds, func(cloud string) bool { return cloud != "alibaba" && cloud != "tencent" })
+}
+
 func sameIdentity(c *CPU, id Identity, midr uint32) bool {
 	if c.MIDR != 0 || midr != 0 {
-		return c.MIDR == midr
+		// Of the cores of small boards only a cloud makes servers (Graviton).
+		return c.MIDR == midr && (id.Cloud != "" || !smallArmParts[midr>>4&0xfff])
 	}
 	return id.Family > 0 && c.Family == id.Family && c.Model == id.Model && c.Vendor == vendorName(id.Vendor)
 }
