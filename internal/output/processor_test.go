@@ -3,6 +3,7 @@ package output
 import (
 	"bytes"
 	"encoding/csv"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -10,7 +11,7 @@ import (
 )
 
 func processors() map[string]*report.Processor {
-	return map[string]*report.Processor{"cpu-host": hostProcessor(), "cpu-guest": guestProcessor(), "cpu-search": foundProcessors()}
+	return map[string]*report.Processor{"cpu-host": hostProcessor(), "cpu-guest": guestProcessor(), "cpu-search": foundProcessors(), "cpu-arm": armProcessors()}
 }
 
 func wattRange(low, nominal, high float64) report.WattRange {
@@ -68,7 +69,7 @@ func guestProcessor() *report.Processor {
 			{Step: "alias", Outcome: "nothing", Detail: `"AMD EPYC" names no part`},
 			{Step: "family-model", Outcome: "used", Detail: "26 parts have family 25, model 17; the stepping leaves 22; being sold by a cloud leaves 2",
 				TDP: ptr(wattRange(280, 340, 400))},
-			{Step: "segment", Outcome: "found", Detail: "x86 servers: 4 (1.5 to 10) W per thread", TDP: ptr(wattRange(85, 185, 400))},
+			{Step: "segment", Outcome: "found", Detail: "x86 servers: 4 (1.5 to 10) W per thread", TDP: ptr(wattRange(80, 185, 400))},
 		},
 		Share: &report.GuestShare{VCPUs: 2, ThreadsLow: 96, Threads: 144, ThreadsHigh: 192,
 			LowPct: 100 * 2.0 / 192, NominalPct: 100 * 2.0 / 144, HighPct: 100 * 2.0 / 96, TDP: wattRange(2*280.0/192, 5.2, 7.5)},
@@ -80,17 +81,29 @@ func guestProcessor() *report.Processor {
 	return p
 }
 
-// foundProcessors has a part by its name and one of a longer name, an Arm part
-// and one whose clock nobody knows.
+// foundProcessors has a part by its name and one of a longer name.
 func foundProcessors() *report.Processor {
 	p := baseProcessor()
 	p.Query = "epyc 7551"
 	p.Parts = []report.Part{
 		epyc("7551", "name", 1, 32, 64, wattRange(180, 180, 180), "AMD product page: EPYC 7551"),
 		epyc("7551P", "other", 1, 32, 64, wattRange(180, 180, 180), "AMD product page: EPYC 7551P"),
-		{ID: "aws-graviton3", Vendor: "aws", Name: "Graviton3", Match: "words", Aliases: []string{"AWS Graviton3"}, MIDR: "0x410fd400",
-			Cores: 64, Threads: 64, TDP: wattRange(100, 150, 220), Clouds: []string{"aws"}, Confidence: "estimate",
-			Source: "derived: AWS publishes no TDP; published estimates say 100 to 220 W"},
+	}
+	for i := range p.Parts {
+		p.Parts[i].Family, p.Parts[i].Steppings, p.Parts[i].BaseHz = ptr(23), []int{2}, ptr(2e9)
+	}
+	return p
+}
+
+// armProcessors have neither family nor model, and one has no known clock.
+func armProcessors() *report.Processor {
+	p := baseProcessor()
+	p.Query = "aws graviton"
+	for i, hz := range []*float64{ptr(2.6e9), nil} {
+		n := strconv.Itoa(3 + i)
+		p.Parts = append(p.Parts, report.Part{ID: "aws-graviton" + n, Vendor: "aws", Name: "Graviton" + n, Match: "words", Aliases: []string{"AWS Graviton" + n},
+			MIDR: "0x410fd400", BaseHz: hz, Cores: 64, Threads: 64, TDP: wattRange(100, 150, 220), Clouds: []string{"aws"}, Confidence: "estimate",
+			Source: "derived: AWS publishes no TDP; published estimates say 100 to 220 W"})
 	}
 	return p
 }
@@ -114,7 +127,7 @@ func TestOtherPartsAreMarked(t *testing.T) {
 		}
 	}
 	rows, err := csv.NewReader(bytes.NewReader(render(t, CSV, found, Options{}))).ReadAll()
-	if err != nil || len(rows) != 4 || rows[1][0] != "name" || rows[2][0] != "other" {
+	if err != nil || len(rows) != 3 || rows[1][0] != "name" || rows[2][0] != "other" {
 		t.Errorf("csv: %q, %v", rows, err)
 	}
 }
