@@ -63,7 +63,7 @@ func (f cpuFlags) check(args []string) error {
 	switch {
 	case f.all && len(args) > 0:
 		return errors.New("--all lists the whole table: leave out the name, or --all")
-	case f.tdpW < 0:
+	case !(f.tdpW >= 0): // nor not a number
 		return fmt.Errorf("--tdp %g: want watts above 0", f.tdpW)
 	case f.tdpW > 0 && (f.all || len(args) > 0):
 		return errors.New("--tdp is about this host's processor: leave out the name and --all")

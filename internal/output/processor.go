@@ -279,11 +279,14 @@ func basisText(id *report.Identified) string {
 	if !ok {
 		words = plain(id.Step)
 	}
-	s := words + ". Confidence: " + plain(id.Confidence)
-	if id.Step == "name" || id.Step == "alias" {
-		return s + "."
+	perThread := wattDigits(id.PerThread, computedDigits) + " per thread."
+	switch id.Step {
+	case "user": // how sure that is the user knows
+		return words + ": " + perThread
+	case "name", "alias":
+		return words + ". Confidence: " + plain(id.Confidence) + "."
 	}
-	return s + "; " + wattDigits(id.PerThread, computedDigits) + " per thread."
+	return words + ". Confidence: " + plain(id.Confidence) + "; " + perThread
 }
 
 // identity is what a host says of its processor: its name, its numbers, and the
