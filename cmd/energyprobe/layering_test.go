@@ -16,7 +16,7 @@ var layers = [][]string{
 	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage"},
 	{"internal/source", "internal/report"},
 	{"internal/session", "internal/compare", "internal/result", "internal/history"},
-	{"bench", "calibrate", "internal/trial", "internal/doctor", "internal/output", "internal/metrics"},
+	{"bench", "calibrate", "internal/trial", "internal/doctor", "internal/processor", "internal/output", "internal/metrics"},
 	{"internal/page"},
 	{"cmd/energyprobe"},
 }

@@ -62,15 +62,7 @@ and without either it is a table.`,
 	complete(c, "format", reportFormats())
 	complete(c, "plot", page.Plots())
 	groupUsage(c, []flagGroup{{"The report", []string{"format", "output", "plot", "price", "quiet", "help"}}})
-	// They are about measuring.
-	c.SetHelpFunc(func(c *cobra.Command, args []string) {
-		for _, name := range []string{"source", "host-root", "history"} {
-			if flag := c.InheritedFlags().Lookup(name); flag != nil {
-				flag.Hidden = true
-			}
-		}
-		c.Root().HelpFunc()(c, args)
-	})
+	hideFlags(c, "source", "host-root", "history") // they are about measuring
 	return c
 }
 

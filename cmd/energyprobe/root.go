@@ -16,6 +16,7 @@ import (
 
 	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/page"
+	"github.com/energyprobe/energyprobe/internal/processor"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/session"
 	"github.com/energyprobe/energyprobe/internal/source"
@@ -82,7 +83,10 @@ func statusOf(err error) int {
 	var notFound *session.NotFoundError
 	var notExecutable *session.NotExecutableError
 	var failed *trial.FailedError
+	var unknownPart *processor.NotFoundError
 	switch {
+	case errors.As(err, &unknownPart):
+		return exitUnknownPart
 	case errors.As(err, &notFound):
 		return exitNotFound
 	case errors.As(err, &notExecutable):
@@ -141,7 +145,7 @@ with an honest range where there are none.
 		&cobra.Group{ID: "results", Title: "Work with results:"},
 	)
 	cobra.EnableCommandSorting = false // run comes first
-	root.AddCommand(a.runCommand(), a.compareCommand(), a.gateCommand(), a.doctorCommand(), a.historyCommand(), a.reportCommand())
+	root.AddCommand(a.runCommand(), a.compareCommand(), a.gateCommand(), a.doctorCommand(), a.cpuCommand(), a.historyCommand(), a.reportCommand())
 	return root
 }
 

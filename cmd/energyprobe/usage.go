@@ -53,3 +53,15 @@ func groupUsage(c *cobra.Command, groups []flagGroup) {
 		return err
 	})
 }
+
+// hideFlags leaves shared flags that mean nothing to c out of its help.
+func hideFlags(c *cobra.Command, names ...string) {
+	c.SetHelpFunc(func(c *cobra.Command, args []string) {
+		for _, name := range names {
+			if flag := c.InheritedFlags().Lookup(name); flag != nil {
+				flag.Hidden = true
+			}
+		}
+		c.Root().HelpFunc()(c, args)
+	})
+}

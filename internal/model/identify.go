@@ -58,6 +58,8 @@ type Match struct {
 	Server bool
 	// threads spans the threads of a socket over the candidates.
 	threads Range
+	// narrowed says how the candidates were come by, for those who ask.
+	narrowed []narrowing
 	// Notes say what a reader should know of this identification.
 	Notes []string
 }
@@ -154,6 +156,16 @@ func (m *Match) state(step Step, tdpW float64, c Confidence) {
 	m.PerThread = Range{tdpW / m.threads.High, tdpW / m.threads.Nominal, tdpW / m.threads.Low}
 }
 
+// SocketThreads returns the threads of a socket of the physical part: a range
+// where it is not known which part it is, or whether SMT is on.
+func (m Match) SocketThreads() Range { return m.threads }
+
+// Share returns the part of a socket that so many vCPUs stand for.
+func (m Match) Share(vCPUs int) Range {
+	n := float64(vCPUs)
+	return Range{n / m.threads.High, n / m.threads.Nominal, n / m.threads.Low}
+}
+
 func (t *Table) byExactName(b brand) (Match, bool) {
 	i, ok := t.byName[b.key]
 	if !ok {
@@ -183,42 +195,58 @@ func (t *Table) byFamily(id Identity, b brand) (Match, bool) {
 	if midr != 0 {
 		b = brand{masked: true} // the name is a core's, not a part's
 	}
-	rows = narrow(rows, func(c *CPU) bool { return len(c.Steppings) == 0 || slices.Contains(c.Steppings, id.Stepping) })
-	rows = narrow(rows, func(c *CPU) bool { return hasWords(parseName(c.Name).words, b.words) })
+	n := narrower{rows: rows, steps: []narrowing{{"same", len(rows)}}}
+	n.keep("the stepping", func(c *CPU) bool { return len(c.Steppings) == 0 || slices.Contains(c.Steppings, id.Stepping) })
+	n.keep("the family's name", func(c *CPU) bool { return hasWords(parseName(c.Name).words, b.words) })
 	if id.Virtual {
 		if b.masked {
-			rows = narrow(rows, func(c *CPU) bool { return len(c.Clouds) > 0 })
+			n.keep("being sold by a cloud", hidesName)
 		}
 		if id.Cloud != "" {
-			rows = narrow(rows, func(c *CPU) bool { return slices.Contains(c.Clouds, id.Cloud) })
+			n.keep("being sold by this cloud", func(c *CPU) bool { return slices.Contains(c.Clouds, id.Cloud) })
 		}
 	} else if id.Threads > 0 {
 		perSocket := id.Threads / max(id.Sockets, 1)
 		smt := id.Threads > id.Cores && id.Cores > 0
-		rows = narrow(rows, func(c *CPU) bool { return c.Threads == perSocket || !smt && c.Cores == perSocket })
+		n.keep("the socket's number of threads", func(c *CPU) bool { return c.Threads == perSocket || !smt && c.Cores == perSocket })
 	}
 	if b.masked && b.clockGHz > 0 {
-		rows = narrow(rows, func(c *CPU) bool { return math.Abs(c.BaseGHz-b.clockGHz) < 0.05 })
+		n.keep("the clock in the name", func(c *CPU) bool { return math.Abs(c.BaseGHz-b.clockGHz) < 0.05 })
 	}
+	rows = n.rows
 	name := rows[0].Name
 	if len(rows) > 1 {
 		name = fmt.Sprintf("one of %d parts like %s", len(rows), name)
 	}
-	return matchOf(ByModel, name, rows, id.Virtual), true
+	m := matchOf(ByModel, name, rows, id.Virtual)
+	m.narrowed = n.steps
+	return m, true
 }
 
-// narrow keeps the rows that fit, or all of them when none does.
-func narrow(rows []CPU, fits func(*CPU) bool) []CPU {
+// narrower holds the parts that a machine may be.
+type narrower struct {
+	rows  []CPU
+	steps []narrowing
+}
+
+// narrowing is a fact that left fewer parts, and how many.
+type narrowing struct {
+	by   string
+	left int
+}
+
+// keep keeps the rows that fit, or all of them when none does.
+func (n *narrower) keep(by string, fits func(*CPU) bool) {
 	var kept []CPU
-	for i := range rows {
-		if fits(&rows[i]) {
-			kept = append(kept, rows[i])
+	for i := range n.rows {
+		if fits(&n.rows[i]) {
+			kept = append(kept, n.rows[i])
 		}
 	}
-	if len(kept) == 0 {
-		return rows
+	if len(kept) > 0 && len(kept) < len(n.rows) {
+		n.rows = kept
+		n.steps = append(n.steps, narrowing{by, len(kept)})
 	}
-	return kept
 }
 
 // midrMask leaves implementer, architecture and part of a MIDR_EL1 value: the
@@ -246,9 +274,16 @@ func (id Identity) midr(b brand) uint32 {
 	return neoverse[b.key]
 }
 
+// hidesName reports whether some cloud sells time on the part without telling
+// its name: Alibaba and Tencent do tell.
+func hidesName(c *CPU) bool {
+	return slices.ContainsFunc(c.Clouds, func(cloud string) bool { return cloud != "alibaba" && cloud != "tencent" })
+}
+
 func sameIdentity(c *CPU, id Identity, midr uint32) bool {
 	if c.MIDR != 0 || midr != 0 {
-		return c.MIDR == midr
+		// Of the cores of small boards only a cloud makes servers (Graviton).
+		return c.MIDR == midr && (id.Cloud != "" || !smallArmParts[midr>>4&0xfff])
 	}
 	return id.Family > 0 && c.Family == id.Family && c.Model == id.Model && c.Vendor == vendorName(id.Vendor)
 }

@@ -60,9 +60,20 @@ func TestIdentify(t *testing.T) {
 		"Neoverse V1":                {arm(0x411fd401, ""), ByModel, []string{"Graviton3"}},
 		"Neoverse V2 on AWS":         {arm(0x410fd4f1, "aws"), ByModel, []string{"Graviton4"}},
 		"Neoverse N1 by part":        {Identity{ModelName: "Neoverse-N1", Vendor: "ARM", Family: 8, Model: 0xd0c, Stepping: 1, Virtual: true, Cloud: "aws"}, ByModel, []string{"Graviton2"}},
-		"Altra, bare metal":          {Identity{ModelName: "Neoverse-N1", Vendor: "ARM", Family: 8, Model: 0xd0c, Threads: 160, Cores: 160, Sockets: 2}, ByModel, []string{"Altra Q80-30"}},
+		"Altra, bare metal":          {Identity{ModelName: "Neoverse-N1", Vendor: "ARM", Family: 8, Model: 0xd0c, Threads: 160, Cores: 160, Sockets: 2}, ByModel, []string{"Altra Q80-30", "Altra Q80-33", "Altra Q80-26", "Altra Q80-23"}},
 		"Cobalt":                     {Identity{ModelName: "Cobalt-100", Vendor: "Microsoft", Family: 8, Model: 0xd49, Virtual: true}, ByModel, []string{"Cobalt 100"}},
 		"Raspberry Pi":               {Identity{ModelName: "Cortex-A72", Vendor: "ARM", Family: 8, Model: 0xd08, Threads: 4, Cores: 4, Sockets: 1}, BySegment, nil},
+		"Raspberry Pi, a guest":      {Identity{ModelName: "Cortex-A72", Vendor: "ARM", Family: 8, Model: 0xd08, Threads: 4, Cores: 4, Sockets: 1, Virtual: true}, BySegment, nil},
+		"Graviton on AWS":            {Identity{ModelName: "Cortex-A72", Vendor: "ARM", Family: 8, Model: 0xd08, Threads: 4, Virtual: true, Cloud: "aws"}, ByModel, []string{"Graviton"}},
+		"Altra Q48-22, bare metal":   {Identity{ModelName: "Neoverse-N1", Vendor: "ARM", Family: 8, Model: 0xd0c, Threads: 48, Cores: 48, Sockets: 1}, ByModel, []string{"Altra Q48-22"}},
+		"Azure, Emerald Rapids":      {intel("INTEL(R) XEON(R) PLATINUM 8573C", 207, 2, 4, true), ByName, []string{"Xeon Platinum 8573C"}},
+		"Alibaba tells the name":     {intel("Intel(R) Xeon(R) Platinum 8163 CPU @ 2.50GHz", 85, 4, 4, true), ByName, []string{"Xeon Platinum 8163"}},
+		"Xeon Max":                   {intel("Intel(R) Xeon(R) CPU Max 9480", 143, 8, 112, false), ByName, []string{"Xeon Max 9480"}},
+		"Xeon 6":                     {intel("Intel(R) Xeon(R) 6787P", 173, 1, 172, false), ByName, []string{"Xeon 6787P"}},
+		"EPYC for desktop sockets":   {amd("AMD EPYC 4464P 12-Core Processor", 25, 97, 2, 24, false), ByName, []string{"EPYC 4464P"}},
+		"13th Gen":                   {intel("13th Gen Intel(R) Core(TM) i9-13900KF", 183, 1, 32, false), ByName, []string{"Core i9-13900KF"}},
+		"with graphics":              {amd("AMD Ryzen 7 8840U w/ Radeon 780M Graphics", 25, 117, 2, 16, false), ByName, []string{"Ryzen 7 8840U"}},
+		"Ryzen AI":                   {amd("AMD RYZEN AI MAX+ 395 w/ Radeon 8060S", 26, 112, 0, 32, false), ByName, []string{"Ryzen AI Max+ 395"}},
 		"nothing readable":           {Identity{Family: -1, Model: -1, Stepping: -1}, BySegment, nil},
 		"Neoverse by name":           {Identity{ModelName: "Neoverse-V1", Virtual: true}, ByModel, []string{"Graviton3"}},
 		"bare metal, unknown name":   {amd("AMD EPYC 7999 64-Core Processor", 23, 49, 0, 256, false), ByModel, nil},
@@ -110,7 +121,7 @@ func TestSegments(t *testing.T) {
 // A suffix is another part: never found by a name without it, nor the other
 // way about.
 func TestNoMatchAcrossSuffixes(t *testing.T) {
-	for _, name := range []string{"Xeon Platinum 8275", "Xeon Platinum 8375", "Xeon Platinum 8259", "EPYC 7R1", "EPYC 765", "Xeon E5-2686", "Xeon E5-2680 v", "Xeon Platinum 8380H", "Core i7-12700KF", "EPYC 7763P"} {
+	for _, name := range []string{"Xeon Platinum 8275", "Xeon Platinum 8375", "Xeon Platinum 8259", "EPYC 7R1", "EPYC 765", "Xeon E5-2686", "Xeon E5-2680 v", "Xeon Platinum 8380H", "Core i7-12700KS", "EPYC 7763P"} {
 		if c, ok := Embedded().Lookup(name); ok {
 			t.Errorf("%s found %s", name, c.Name)
 		}

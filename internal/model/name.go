@@ -38,6 +38,7 @@ func parseName(s string) brand {
 	// "AMD Ryzen 7 5850U with Radeon Graphics", "EPYC Processor (with IBPB)".
 	s = cutParens(s)
 	s, _, _ = strings.Cut(s, " with ")
+	s, _, _ = strings.Cut(s, " w/ ") // "AMD Ryzen 7 7840U w/ Radeon 780M Graphics"
 	emulated := strings.Contains(s, "qemu") || strings.Contains(s, "kvm")
 	var kept []string
 	for _, w := range strings.Fields(s) {

@@ -3,7 +3,7 @@ package model
 // The segments: watts per thread at TDP of parts made for one purpose. The
 // two bounds each hold at least nine in ten rows of the table; a test keeps them so.
 var (
-	serverX86 = segmentPower{"x86 servers", Range{1.5, 4, 10}, Range{85, 185, 400}}
+	serverX86 = segmentPower{"x86 servers", Range{1.5, 4, 10}, Range{80, 185, 400}}
 	serverArm = segmentPower{"Arm servers", Range{0.9, 1.9, 3.2}, Range{60, 180, 350}}
 	client    = segmentPower{"desktop and laptop processors", Range{1.2, 5, 16}, Range{12, 65, 180}}
 	smallArm  = segmentPower{"Arm boards", Range{0.4, 1.5, 3}, Range{2, 6, 15}}

@@ -65,7 +65,7 @@ type Table struct {
 var embedded string
 
 // Embedded returns energyprobe's own table. It is parsed on first use, in
-// about a millisecond: a run asks after its window, if at all.
+// a few milliseconds: a run asks after its window, if at all.
 func Embedded() *Table { return parseEmbedded() }
 
 var parseEmbedded = sync.OnceValue(func() *Table {
@@ -111,7 +111,7 @@ func ParseTable(r io.Reader) (*Table, error) {
 	if !slices.Equal(head, columns) {
 		return nil, fmt.Errorf("read header: got %q, want %q", strings.Join(head, ","), strings.Join(columns, ","))
 	}
-	const many = 640 // rows to make room for
+	const many = 1024 // rows to make room for
 	t := &Table{cpus: make([]CPU, 0, many), byName: make(map[string]int, many)}
 	ids := make(map[string]bool, many)
 	for {

@@ -8,7 +8,7 @@ import (
 
 func TestEmbeddedRows(t *testing.T) {
 	vendors := []string{"intel", "amd", "ampere", "aws", "google", "microsoft", "nvidia", "alibaba", "marvell", "hisilicon"}
-	clouds := []string{"aws", "azure", "gcp", "oracle", "alibaba"}
+	clouds := []string{"aws", "azure", "gcp", "oracle", "alibaba", "tencent"}
 	cpus := Embedded().CPUs()
 	servers := 0
 	for i := range cpus {
@@ -66,6 +66,70 @@ func TestEmbeddedRows(t *testing.T) {
 	if servers < 300 {
 		t.Errorf("%d server parts, want 300 at least", servers)
 	}
+}
+
+// family is the kind of part that a row is of.
+func family(c *CPU) string {
+	for _, f := range []struct{ name, prefix string }{
+		{"Xeon E5", "Xeon E5-"}, {"Xeon E7", "Xeon E7-"}, {"Xeon E3, E, D", "Xeon E"}, {"Xeon E3, E, D", "Xeon D"},
+		{"Xeon W", "Xeon W"}, {"Xeon W", "Xeon w"}, {"Xeon Max", "Xeon Max"}, {"Xeon 6", "Xeon 6"}, {"Xeon Scalable", "Xeon "},
+		{"EPYC 4004, 4005", "EPYC 4"}, {"EPYC 8004", "EPYC 8"}, {"Opteron", "Opteron"}, {"Threadripper", "Ryzen Threadripper"}, {"Ryzen", "Ryzen "},
+		{"AmpereOne", "AmpereOne"}, {"Altra", "Altra"}, {"Graviton", "Graviton"}, {"Core Ultra", "Core Ultra"}, {"Core", "Core "},
+	} {
+		if strings.HasPrefix(c.Name, f.prefix) {
+			return f.name
+		}
+	}
+	if strings.HasPrefix(c.Name, "EPYC ") {
+		switch {
+		case c.Family == 23 && c.Model == 1:
+			return "EPYC 7001"
+		case c.Family == 23:
+			return "EPYC 7002"
+		case c.Family == 25 && c.Model == 1:
+			return "EPYC 7003"
+		case c.Family == 25:
+			return "EPYC 9004"
+		}
+		return "EPYC 9005"
+	}
+	if c.MIDR != 0 {
+		return "other Arm servers"
+	}
+	return "others"
+}
+
+// The families that hosts commonly run on are there, and the parts that clouds
+// have made for them.
+func TestEmbeddedFamilies(t *testing.T) {
+	count, clouds := map[string]int{}, map[string]int{}
+	cpus := Embedded().CPUs()
+	for i := range cpus {
+		c := &cpus[i]
+		count[family(c)]++
+		for _, cloud := range c.Clouds {
+			clouds[cloud]++
+		}
+		if c.Cores > c.Threads || c.Threads > 2*c.Cores && c.Name != "ThunderX2 CN9980" { // four threads a core
+			t.Errorf("%s: %d threads on %d cores", c.ID, c.Threads, c.Cores)
+		}
+	}
+	for name, least := range map[string]int{
+		"Xeon E5": 90, "Xeon E7": 20, "Xeon Scalable": 190, "Xeon Max": 5, "Xeon 6": 40, "Xeon W": 20, "Xeon E3, E, D": 50,
+		"EPYC 7001": 12, "EPYC 7002": 25, "EPYC 7003": 30, "EPYC 9004": 25, "EPYC 9005": 25, "EPYC 8004": 12, "EPYC 4004, 4005": 12,
+		"Altra": 10, "AmpereOne": 1, "Graviton": 4, "other Arm servers": 5,
+		"Core": 90, "Core Ultra": 20, "Ryzen": 60, "Threadripper": 18,
+	} {
+		if count[name] < least {
+			t.Errorf("%s: %d parts, want %d at least", name, count[name], least)
+		}
+	}
+	for cloud, least := range map[string]int{"aws": 25, "azure": 15, "gcp": 8, "oracle": 2, "alibaba": 5, "tencent": 3} {
+		if clouds[cloud] < least {
+			t.Errorf("%s: %d parts, want %d at least", cloud, clouds[cloud], least)
+		}
+	}
+	t.Logf("%d parts: %v, %v", len(cpus), count, clouds)
 }
 
 // hybrid parts have cores with and without a second thread.

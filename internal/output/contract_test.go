@@ -17,7 +17,7 @@ import (
 // meta-schema of 2020-12.
 func TestJSONFulfilsTheSchema(t *testing.T) {
 	schemas := map[string]*jsonschema.Schema{}
-	for _, name := range []string{"run", "doctor", "trials", "comparison"} {
+	for _, name := range []string{"run", "doctor", "cpu", "trials", "comparison"} {
 		s, err := jsonschema.NewCompiler().Compile("../../docs/schema/" + name + ".v1.json")
 		if err != nil {
 			t.Fatal(err)
@@ -29,6 +29,7 @@ func TestJSONFulfilsTheSchema(t *testing.T) {
 		Source: report.Source{Name: "perf", Quality: energy.Measured}}
 	maps.Copy(all, trialReports(t))
 	all["doctor-empty"] = &report.Doctor{Schema: report.DoctorSchema, Best: "model"}
+	all["cpu-empty"] = &report.Processor{Schema: report.ProcessorSchema}
 	for name, v := range all {
 		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(render(t, JSON, v, Options{})))
 		if err != nil {

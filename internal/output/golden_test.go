@@ -42,6 +42,9 @@ func everything() map[string]any {
 	for name, d := range doctors() {
 		all[name] = d
 	}
+	for name, p := range processors() {
+		all[name] = p
+	}
 	return all
 }
 
@@ -72,6 +75,9 @@ func TestGolden(t *testing.T) {
 	compareGolden(t, "run-phases.50.txt", render(t, Table, phased(), Options{Width: 50, ASCII: true}))
 	compareGolden(t, "run-client.50.txt", render(t, Table, client(), Options{Width: 50}))
 	compareGolden(t, "run-server.140.txt", render(t, Table, twoSockets(), Options{Width: 140}))
+	compareGolden(t, "cpu-guest.color.txt", render(t, Table, guestProcessor(), Options{Color: true}))
+	compareGolden(t, "cpu-guest.ascii.txt", render(t, Table, guestProcessor(), Options{ASCII: true, Width: 50}))
+	compareGolden(t, "cpu-search.140.txt", render(t, Table, foundProcessors(), Options{Width: 140}))
 	compareGolden(t, "doctor-forbidden.color.txt", render(t, Table, doctorForbidden(), Options{Color: true}))
 }
 

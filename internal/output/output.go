@@ -98,6 +98,8 @@ func Write(w io.Writer, f Format, v any, o Options) error {
 		err = writeRun(b, f, v, o)
 	case *report.Doctor:
 		err = writeDoctor(b, f, v, o)
+	case *report.Processor:
+		err = writeProcessor(b, f, v, o)
 	case *report.Trials:
 		err = writeTrials(b, f, v, o)
 	case *report.Comparison:

@@ -34,6 +34,7 @@ func TestSchemas(t *testing.T) {
 	}{
 		{"run.v1.json", report.RunSchema, reflect.TypeFor[report.Run]()},
 		{"doctor.v1.json", report.DoctorSchema, reflect.TypeFor[report.Doctor]()},
+		{"cpu.v1.json", report.ProcessorSchema, reflect.TypeFor[report.Processor]()},
 		{"trials.v1.json", report.TrialsSchema, reflect.TypeFor[report.Trials]()},
 		{"comparison.v1.json", report.ComparisonSchema, reflect.TypeFor[report.Comparison]()},
 		{"history.v1.json", report.HistorySchema, reflect.TypeFor[report.History]()},
@@ -123,9 +124,14 @@ func unitOf(name string) string {
 
 // enums are the values of fields whose Go type is a plain string.
 var enums = map[string][]string{
-	"Target.kind":    {"command", "pid", "cgroup", "machine"},
-	"Source.name":    {"perf", "powercap", "msr", "model"},
-	"Doctor.best":    {"perf", "powercap", "msr", "model"},
+	"Target.kind":           {"command", "pid", "cgroup", "machine"},
+	"Source.name":           {"perf", "powercap", "msr", "model"},
+	"Doctor.best":           {"perf", "powercap", "msr", "model"},
+	"Identified.step":       {"user", "hardware", "name", "alias", "family-model", "segment"},
+	"Identified.confidence": confidences, "Part.confidence": confidences,
+	"Try.step":       {"user", "hardware", "name", "alias", "family-model", "segment"},
+	"Try.outcome":    {"used", "found", "nothing"},
+	"Part.match":     {"name", "alias", "words", "other", "same-model", "row"},
 	"Refusal.kind":   {energy.ErrAbsent.Error(), energy.ErrForbidden.Error(), energy.ErrBroken.Error()},
 	"Domain.kind":    domainKinds(),
 	"Domain.quality": qualities, "Source.quality": qualities, "Metric.quality": qualities, "Phase.quality": qualities,
@@ -144,6 +150,8 @@ var enums = map[string][]string{
 }
 
 var qualities = []string{string(energy.Measured), string(energy.Attributed), string(energy.Estimated)}
+
+var confidences = []string{"vendor", "derived", "estimate"}
 
 // qualitiesOrNone is for what may have no joules at all.
 var qualitiesOrNone = append([]string{""}, qualities...)

@@ -94,6 +94,8 @@ func hint(schema string) string {
 	switch {
 	case schema == report.DoctorSchema:
 		return ": what doctor writes holds no measurement"
+	case schema == report.ProcessorSchema:
+		return ": what cpu writes holds no measurement"
 	case strings.HasPrefix(schema, "energyprobe."):
 		return ": a newer energyprobe may know it"
 	}

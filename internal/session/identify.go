@@ -25,13 +25,14 @@ func (s *session) identify() {
 			}
 		}
 	}
-	s.match, s.modelErr = model.Identify(modelIdentity(s.Root, s.topo), given)
+	s.match, s.modelErr = model.Identify(ModelIdentity(s.Root, s.topo), given)
 	if s.modelErr == nil {
 		s.machine, s.modelErr = model.NewMachine(s.modelHost())
 	}
 }
 
-func modelIdentity(root string, t *topology.Topology) model.Identity {
+// ModelIdentity is what a host says of its processor, for the table of them.
+func ModelIdentity(root string, t *topology.Topology) model.Identity {
 	id := t.Identity
 	return model.Identity{
 		ModelName: id.Name, Vendor: id.Vendor,
@@ -113,5 +114,5 @@ func TDPReport(m model.Match, err error) report.TDP {
 
 // Identify finds the processor of a host among those whose power is known.
 func Identify(root string, t *topology.Topology, given model.Given) (model.Match, error) {
-	return model.Identify(modelIdentity(root, t), given)
+	return model.Identify(ModelIdentity(root, t), given)
 }
