@@ -20,6 +20,9 @@ type Calibration struct {
 	Plan     CalibrationPlan    `json:"plan"`
 	Points   []CalibrationPoint `json:"points"`   // in the order of time
 	Verdicts []Verdict          `json:"verdicts"` // on the whole; those on a point stand with it
+	Models   []ModelQuality     `json:"models"`   // published ones first, then the fitted tiers
+	Best     string             `json:"best"`     // the fitted tier to use; "" where none could be fitted
+	Grade    string             `json:"grade"`    // of the best: A, B, C or FAIL
 	Warnings []Warning          `json:"warnings"` // what a reader should know; empty when all went well
 }
 
@@ -85,6 +88,62 @@ type SocketLoad struct {
 	BothThreads  *float64 `json:"both_threads"`  // and with both
 	FrequencyHz  *float64 `json:"frequency_hz"`  // cycles per CPU second; null without a counter for cycles
 	Instructions *float64 `json:"instructions"`  // per second; null without a counter
+}
+
+// The kinds of a model.
+const (
+	ModelPublished = "published" // knows the TDP, and not this host
+	ModelFitted    = "fitted"    // to this host
+)
+
+// ModelQuality is how far a model is off, in power of all sockets.
+type ModelQuality struct {
+	Name        string `json:"name"`             // tdp-naive, teads, ..., T0 to T3
+	Kind        string `json:"kind"`             // published or fitted
+	Description string `json:"description"`      // in words
+	Reason      string `json:"reason,omitempty"` // why it says nothing here
+	// Training is its error on the points that models are fitted to: of a fitted
+	// one, each workload by a fit that had not seen it.
+	Training *ModelErrors `json:"training"`
+	Holdout  *ModelErrors `json:"holdout"` // on the workloads that none was fitted to
+	Bands    []LoadBand   `json:"bands"`   // residuals by load, of all points
+}
+
+// ModelErrors is how far a model is off on some points. An error is what the
+// model says less what was measured.
+type ModelErrors struct {
+	Points  int       `json:"points"`   // how many
+	MAEW    float64   `json:"mae_w"`    // mean of the errors' size
+	RMSEW   float64   `json:"rmse_w"`   // root of the mean of their squares
+	BiasW   float64   `json:"bias_w"`   // mean error
+	MAPEPct *float64  `json:"mape_pct"` // mean relative error, null where nothing was drawn
+	WMAPE   WithRange `json:"wmape_pct"`
+	P95Pct  *float64  `json:"p95_pct"` // relative error that 95 % of the points stay below
+	R2      *float64  `json:"r2"`      // share of the variance it explains; null where nothing varies
+	// RangePct is by how much it makes the span from least to most power too
+	// wide.
+	RangePct *float64  `json:"range_pct"`
+	Energy   WithRange `json:"energy_pct"` // error of the energy of all points together
+	// CoveredPct is how many of the points lie within the interval that the
+	// model gives; null for one that gives none.
+	CoveredPct *float64 `json:"covered_pct"`
+}
+
+// WithRange is a value in percent with its 95 % interval, which is null where
+// there are too few points for one.
+type WithRange struct {
+	Value *float64 `json:"value"` // in percent
+	Low   *float64 `json:"low"`   // lower end
+	High  *float64 `json:"high"`  // upper end
+}
+
+// LoadBand is a model's residuals at some loads.
+type LoadBand struct {
+	From   float64 `json:"from"`   // utilisation, this and above
+	To     float64 `json:"to"`     // and below this
+	Points int     `json:"points"` // how many
+	BiasW  float64 `json:"bias_w"` // mean error
+	MAEW   float64 `json:"mae_w"`  // mean of the errors' size
 }
 
 // What a verdict of the quality control asks for, from mild to hard.

@@ -1,0 +1,68 @@
+package calibrate
+
+import (
+	"fmt"
+
+	"github.com/energyprobe/energyprobe/internal/model"
+	"github.com/energyprobe/energyprobe/internal/report"
+)
+
+// Conclude puts the points of a calibration through quality control, tries the
+// published models on them, fits tiers and grades the best. What was fitted is
+// returned for a profile; it is empty where quality control refuses the host's
+// counters as truth and nobody forced it.
+func Conclude(c *report.Calibration, f Facts) []model.Tier {
+	c.Verdicts = Judge(c.Points, f)
+	c.Models, c.Best, c.Grade = []report.ModelQuality{}, "", failed
+	if Refused(c.Verdicts) && !c.Plan.Forced {
+		return nil
+	}
+	for _, p := range model.Formulas() {
+		q := report.ModelQuality{Name: p.Name, Kind: report.ModelPublished, Description: p.Description}
+		if !(f.TDPW > 0) {
+			q.Reason, q.Bands = "the TDP is not known: say it with --tdp", []report.LoadBand{}
+		} else {
+			q = quality(q, c.Points, ofFormula(p, f.TDPW), uint64(c.Plan.Seed))
+		}
+		c.Models = append(c.Models, q)
+	}
+	return fitTiers(c, f)
+}
+
+// fitTiers fits to the power of packages.
+func fitTiers(c *report.Calibration, f Facts) (tiers []model.Tier) {
+	all := samples(c.Points, packagePower)
+	train := training(all)
+	some, best := fitAll(all, f.TDPW, uint64(c.Plan.Seed))
+	for i := range some {
+		one := &some[i]
+		q := report.ModelQuality{Name: one.tier.Name, Kind: report.ModelFitted, Description: descriptions[one.tier.Name], Bands: []report.LoadBand{}}
+		if one.why != nil {
+			q.Reason = one.why.Error()
+		} else {
+			tiers = append(tiers, one.tier)
+			q = quality(q, c.Points, ofTier(&one.tier), uint64(c.Plan.Seed))
+			unseen, err := one.unseen(c.Points, train).errors(uint64(c.Plan.Seed))
+			if q.Training = unseen; err != nil {
+				q.Reason = err.Error()
+			}
+		}
+		if i == best {
+			c.Best, c.Grade = one.tier.Name, grade(q.Holdout, c.Verdicts)
+		}
+		c.Models = append(c.Models, q)
+	}
+	if best < 0 {
+		c.Warnings = append(c.Warnings, report.Warning{
+			Code: "nothing-fitted", Message: fmt.Sprintf("no model could be fitted to the %d points", len(c.Points)), Advice: "see the reasons beside the tiers",
+		})
+	}
+	return tiers
+}
+
+var descriptions = map[string]string{
+	model.T0: "TDP x utilisation of every socket",
+	model.T1: "power over utilisation, rising, through this host's own points",
+	model.T2: "idle power, cores at work with one and both threads, their clock and its cube, sockets at work",
+	model.T3: "idle power, cycles, instructions, sockets at work",
+}
