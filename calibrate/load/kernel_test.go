@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -84,6 +87,27 @@ func TestChecksums(t *testing.T) {
 				t.Error("a unit more changes nothing")
 			}
 		})
+	}
+}
+
+// The other architecture computes the same.
+func TestOnARM64(t *testing.T) {
+	if runtime.GOARCH == "arm64" {
+		t.Skip("that is here")
+	}
+	qemu, err := exec.LookPath("qemu-aarch64-static")
+	if err != nil {
+		t.Skip("no emulator: apt-get install qemu-user-static")
+	}
+	binary := filepath.Join(t.TempDir(), "load.test")
+	build := exec.Command("go", "test", "-c", "-o", binary, ".")
+	build.Env = append(os.Environ(), "GOARCH=arm64", "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	out, err := exec.Command(qemu, binary, "-test.v", "-test.run", "^(TestChecksums|TestSteps)$").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "vectors: neon") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -156,7 +156,9 @@ func (s *Spec) set(name, value string, valued bool) (err error) {
 	case "duty":
 		s.Duty, err = parseFloat(value)
 	case "period":
-		s.Period, err = parseDuration(value)
+		if s.Period, err = parseDuration(value); err == nil && s.Period == 0 {
+			err = fmt.Errorf("is not from %v to %v", minPeriod, maxPeriod)
+		}
 	case "trace":
 		s.Trace, err = parseTrace(value)
 	case "seed":

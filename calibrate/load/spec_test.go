@@ -63,6 +63,7 @@ func TestParseRefuses(t *testing.T) {
 		{"alu cpus=1 duty=NaN", "duty: NaN"},
 		{"alu cpus=1 duty=-0.1", "duty: -0.1"},
 		{"alu cpus=1 period=10", `"period=10"`},
+		{"alu cpus=1 period=0s", `"period=0s"`},
 		{"alu cpus=1 period=1us", "period: 1µs"},
 		{"alu cpus=1 period=-10ms", "period: -10ms"},
 		{"alu cpus=1 period=2s", "period: 2s"},
