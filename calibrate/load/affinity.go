@@ -28,8 +28,9 @@ func Allowed() ([]int, error) {
 
 // Confine keeps all threads of this process on CPUs, and those that they start.
 // A load's process calls it with the CPUs of the load before Start: Go's
-// scheduler has threads of its own, which wake up some hundred times a second
-// while workers work, and would do so on the CPUs that are to be idle.
+// scheduler takes every worker off its thread for a moment a hundred times a
+// second, and the threads that see to it would wake CPUs that are to be idle.
+// (It takes a thousandth of a worker's time.)
 func Confine(cpus []int) error {
 	if err := checkCPUs(cpus); err != nil {
 		return fmt.Errorf("confine: %w", err)

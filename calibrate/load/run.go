@@ -171,14 +171,16 @@ func (w *worker) prepare() (release func(), err error) {
 
 // follow works by the schedule until it is told to stop.
 //
-// A unit ends after the deadline and a sleep ends late, by some microseconds
-// each: ahead is how much longer than planned the CPU has worked so far, and the
-// next span is shortened or prolonged by it. What was lost to other programs is
-// not made up for: it would come as a burst.
+// Units end after the deadline, sleeps end late, and Go's scheduler and the
+// kernel take some time of the thread too: ahead is how much more CPU time than
+// planned it has used so far, and the next span is shortened or prolonged by it.
+// Time lost to other programs is made up for by a twentieth of a period at most:
+// all of it would come as a burst.
 func (w *worker) follow() {
 	clock, epoch := w.load.clock, w.load.epoch
-	least := -w.schedule.period / 20
+	grace := w.schedule.period / 20
 	var ahead, done int64
+	before := threadTime()
 	for w.stop.Load() == 0 {
 		t := clock.now() - epoch
 		s := w.schedule.at(max(t, done))
@@ -186,14 +188,16 @@ func (w *worker) follow() {
 			w.sleep(epoch, s.from)
 			continue
 		}
-		ahead = max(ahead-(t-s.from), least)
-		for deadline := s.until - ahead; t < deadline && w.stop.Load() == 0; {
+		planned := s.until - s.from
+		deadline := min(t+planned-ahead, s.until+grace)
+		for t < deadline && w.stop.Load() == 0 {
 			w.work.unit()
 			w.use.Units++
 			t = clock.now() - epoch
 		}
-		ahead = max(ahead+t-s.until, least)
-		done = s.until
+		used := threadTime()
+		ahead = max(ahead+used-before-planned, -grace)
+		before, done = used, s.until
 	}
 }
 
