@@ -37,10 +37,10 @@ check: ## formatting, vet, generated files
 	bpfprog/build.sh --check
 
 # Packages whose tests time the machine itself run alone.
-ALONE = ./bpfprog ./internal/session ./internal/procusage
+ALONE = ./bpfprog ./internal/session ./internal/procusage ./calibrate/load
 
 unit: ## all tests but the lab's, with the race detector
-	CI_CHROMIUM=1 $(GO) test -race -timeout 10m $$($(GO) list ./... | grep -vE '/(bpfprog|internal/session|internal/procusage)$$')
+	CI_CHROMIUM=1 $(GO) test -race -timeout 10m $$($(GO) list ./... | grep -vE '/(bpfprog|internal/session|internal/procusage|calibrate/load)$$')
 	$(GO) test -race -p 1 -timeout 10m $(ALONE)
 
 labpass: ## the program against the lab's truth, on both kernels
@@ -67,7 +67,7 @@ soak: labtest accuracy ## slow: every guest of the lab, and every fuzz target fo
 	$(GO) run ./testdata/fuzz 30s
 
 bench: build ## the benchmarks of reading, sampling and starting
-	$(GO) test -run '^$$' -bench . -benchmem ./rapl ./perfevent/... ./msr ./internal/host ./internal/session ./internal/procusage ./internal/attribute ./internal/history ./internal/output ./bpfprog
+	$(GO) test -run '^$$' -bench . -benchmem ./rapl ./perfevent/... ./msr ./internal/host ./internal/session ./internal/procusage ./internal/attribute ./internal/history ./internal/output ./bpfprog ./calibrate/load
 	$(GO) build -o bin/bench ./testdata/bench && bin/bench ./energyprobe
 
 generate: ## rebuild what is generated and committed

@@ -14,7 +14,7 @@ var layers = [][]string{
 	{"internal/energy", "internal/stats", "internal/fit", "internal/plot", "internal/shell"},
 	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute"},
 	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage"},
-	{"internal/source", "internal/report"},
+	{"internal/source", "internal/report", "calibrate/load"},
 	{"internal/session", "internal/compare", "internal/result", "internal/history"},
 	{"bench", "calibrate", "internal/trial", "internal/doctor", "internal/processor", "internal/output", "internal/metrics"},
 	{"internal/page"},
@@ -37,6 +37,8 @@ var narrow = map[string][]string{
 	"internal/plot":      {},
 	"internal/shell":     {},
 	"internal/compare":   {"internal/report", "internal/stats", "internal/shell"},
+	// It runs in a process of its own and knows nothing of what is measured.
+	"calibrate/load": {"internal/topology"},
 }
 
 // generators make files of the tree and are no part of the program.

@@ -1,0 +1,175 @@
+#include "textflag.h"
+
+// func cpuid(leaf, sub uint32) (a, b, c, d uint32)
+TEXT ·cpuid(SB), NOSPLIT, $0-24
+	MOVL leaf+0(FP), AX
+	MOVL sub+4(FP), CX
+	CPUID
+	MOVL AX, a+8(FP)
+	MOVL BX, b+12(FP)
+	MOVL CX, c+16(FP)
+	MOVL DX, d+20(FP)
+	RET
+
+// func xgetbv() (low, high uint32)
+TEXT ·xgetbv(SB), NOSPLIT, $0-8
+	XORL CX, CX
+	XGETBV
+	MOVL AX, low+0(FP)
+	MOVL DX, high+4(FP)
+	RET
+
+// func avx2Steps(x, c *[lanes]float64, n int)
+// x stays in Y0 to Y11; c is read at every step, unaligned.
+TEXT ·avx2Steps(SB), NOSPLIT, $0-24
+	MOVQ x+0(FP), DI
+	MOVQ c+8(FP), SI
+	MOVQ n+16(FP), CX
+	VMOVUPD 0(DI), Y0
+	VMOVUPD 32(DI), Y1
+	VMOVUPD 64(DI), Y2
+	VMOVUPD 96(DI), Y3
+	VMOVUPD 128(DI), Y4
+	VMOVUPD 160(DI), Y5
+	VMOVUPD 192(DI), Y6
+	VMOVUPD 224(DI), Y7
+	VMOVUPD 256(DI), Y8
+	VMOVUPD 288(DI), Y9
+	VMOVUPD 320(DI), Y10
+	VMOVUPD 352(DI), Y11
+	TESTQ CX, CX
+	JLE  avx2done
+
+avx2loop:
+	VFMADD213PD 0(SI), Y0, Y0
+	VFMADD213PD 32(SI), Y1, Y1
+	VFMADD213PD 64(SI), Y2, Y2
+	VFMADD213PD 96(SI), Y3, Y3
+	VFMADD213PD 128(SI), Y4, Y4
+	VFMADD213PD 160(SI), Y5, Y5
+	VFMADD213PD 192(SI), Y6, Y6
+	VFMADD213PD 224(SI), Y7, Y7
+	VFMADD213PD 256(SI), Y8, Y8
+	VFMADD213PD 288(SI), Y9, Y9
+	VFMADD213PD 320(SI), Y10, Y10
+	VFMADD213PD 352(SI), Y11, Y11
+	DECQ CX
+	JNZ  avx2loop
+
+avx2done:
+	VMOVUPD Y0, 0(DI)
+	VMOVUPD Y1, 32(DI)
+	VMOVUPD Y2, 64(DI)
+	VMOVUPD Y3, 96(DI)
+	VMOVUPD Y4, 128(DI)
+	VMOVUPD Y5, 160(DI)
+	VMOVUPD Y6, 192(DI)
+	VMOVUPD Y7, 224(DI)
+	VMOVUPD Y8, 256(DI)
+	VMOVUPD Y9, 288(DI)
+	VMOVUPD Y10, 320(DI)
+	VMOVUPD Y11, 352(DI)
+	VZEROUPPER
+	RET
+
+// func sse2Steps(x, c *[lanes]float64, n int)
+// Four groups of six vectors, one after the other: x in X0 to X5, c in X6 to
+// X11, since operands in memory would have to be aligned.
+TEXT ·sse2Steps(SB), NOSPLIT, $0-24
+	MOVQ x+0(FP), DI
+	MOVQ c+8(FP), SI
+	MOVQ $4, DX
+
+sse2group:
+	MOVQ n+16(FP), CX
+	MOVUPD 0(DI), X0
+	MOVUPD 16(DI), X1
+	MOVUPD 32(DI), X2
+	MOVUPD 48(DI), X3
+	MOVUPD 64(DI), X4
+	MOVUPD 80(DI), X5
+	MOVUPD 0(SI), X6
+	MOVUPD 16(SI), X7
+	MOVUPD 32(SI), X8
+	MOVUPD 48(SI), X9
+	MOVUPD 64(SI), X10
+	MOVUPD 80(SI), X11
+	TESTQ CX, CX
+	JLE  sse2done
+
+sse2loop:
+	MULPD X0, X0
+	MULPD X1, X1
+	MULPD X2, X2
+	MULPD X3, X3
+	MULPD X4, X4
+	MULPD X5, X5
+	ADDPD X6, X0
+	ADDPD X7, X1
+	ADDPD X8, X2
+	ADDPD X9, X3
+	ADDPD X10, X4
+	ADDPD X11, X5
+	DECQ CX
+	JNZ  sse2loop
+
+sse2done:
+	MOVUPD X0, 0(DI)
+	MOVUPD X1, 16(DI)
+	MOVUPD X2, 32(DI)
+	MOVUPD X3, 48(DI)
+	MOVUPD X4, 64(DI)
+	MOVUPD X5, 80(DI)
+	ADDQ $96, DI
+	ADDQ $96, SI
+	DECQ DX
+	JNZ  sse2group
+	RET
+
+// func fma3Steps(x, c *[8]float64, n int)
+TEXT ·fma3Steps(SB), NOSPLIT, $0-24
+	MOVQ x+0(FP), DI
+	MOVQ c+8(FP), SI
+	MOVQ n+16(FP), CX
+	MOVSD 0(DI), X0
+	MOVSD 8(DI), X1
+	MOVSD 16(DI), X2
+	MOVSD 24(DI), X3
+	MOVSD 32(DI), X4
+	MOVSD 40(DI), X5
+	MOVSD 48(DI), X6
+	MOVSD 56(DI), X7
+	MOVSD 0(SI), X8
+	MOVSD 8(SI), X9
+	MOVSD 16(SI), X10
+	MOVSD 24(SI), X11
+	MOVSD 32(SI), X12
+	MOVSD 40(SI), X13
+	MOVSD 48(SI), X14
+	MOVSD 56(SI), X15
+	TESTQ CX, CX
+	JLE  fma3done
+
+fma3loop:
+	VFMADD213SD X8, X0, X0
+	VFMADD213SD X9, X1, X1
+	VFMADD213SD X10, X2, X2
+	VFMADD213SD X11, X3, X3
+	VFMADD213SD X12, X4, X4
+	VFMADD213SD X13, X5, X5
+	VFMADD213SD X14, X6, X6
+	VFMADD213SD X15, X7, X7
+	DECQ CX
+	JNZ  fma3loop
+
+fma3done:
+	MOVSD X0, 0(DI)
+	MOVSD X1, 8(DI)
+	MOVSD X2, 16(DI)
+	MOVSD X3, 24(DI)
+	MOVSD X4, 32(DI)
+	MOVSD X5, 40(DI)
+	MOVSD X6, 48(DI)
+	MOVSD X7, 56(DI)
+	XORPS X15, X15 // Go's zero
+	RET

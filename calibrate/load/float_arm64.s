@@ -1,0 +1,66 @@
+#include "textflag.h"
+
+// func neonSteps(x, c *[lanes]float64, n int)
+// Two groups of twelve vectors, one after the other. VFMLA adds to its own
+// operand, so a step loads c into the other half of the registers and adds the
+// squares to it: x is in V0 to V11 and V12 to V23 in turn, two steps a turn.
+TEXT ·neonSteps(SB), NOSPLIT, $0-24
+	MOVD x+0(FP), R0
+	MOVD c+8(FP), R1
+	MOVD $2, R3
+
+group:
+	MOVD n+16(FP), R2
+	LSR  $1, R2, R2
+	MOVD R0, R4
+	VLD1.P 64(R4), [V0.D2, V1.D2, V2.D2, V3.D2]
+	VLD1.P 64(R4), [V4.D2, V5.D2, V6.D2, V7.D2]
+	VLD1.P 64(R4), [V8.D2, V9.D2, V10.D2, V11.D2]
+	CBZ  R2, done
+
+loop:
+	MOVD R1, R5
+	VLD1.P 64(R5), [V12.D2, V13.D2, V14.D2, V15.D2]
+	VLD1.P 64(R5), [V16.D2, V17.D2, V18.D2, V19.D2]
+	VLD1.P 64(R5), [V20.D2, V21.D2, V22.D2, V23.D2]
+	VFMLA V0.D2, V0.D2, V12.D2
+	VFMLA V1.D2, V1.D2, V13.D2
+	VFMLA V2.D2, V2.D2, V14.D2
+	VFMLA V3.D2, V3.D2, V15.D2
+	VFMLA V4.D2, V4.D2, V16.D2
+	VFMLA V5.D2, V5.D2, V17.D2
+	VFMLA V6.D2, V6.D2, V18.D2
+	VFMLA V7.D2, V7.D2, V19.D2
+	VFMLA V8.D2, V8.D2, V20.D2
+	VFMLA V9.D2, V9.D2, V21.D2
+	VFMLA V10.D2, V10.D2, V22.D2
+	VFMLA V11.D2, V11.D2, V23.D2
+	MOVD R1, R5
+	VLD1.P 64(R5), [V0.D2, V1.D2, V2.D2, V3.D2]
+	VLD1.P 64(R5), [V4.D2, V5.D2, V6.D2, V7.D2]
+	VLD1.P 64(R5), [V8.D2, V9.D2, V10.D2, V11.D2]
+	VFMLA V12.D2, V12.D2, V0.D2
+	VFMLA V13.D2, V13.D2, V1.D2
+	VFMLA V14.D2, V14.D2, V2.D2
+	VFMLA V15.D2, V15.D2, V3.D2
+	VFMLA V16.D2, V16.D2, V4.D2
+	VFMLA V17.D2, V17.D2, V5.D2
+	VFMLA V18.D2, V18.D2, V6.D2
+	VFMLA V19.D2, V19.D2, V7.D2
+	VFMLA V20.D2, V20.D2, V8.D2
+	VFMLA V21.D2, V21.D2, V9.D2
+	VFMLA V22.D2, V22.D2, V10.D2
+	VFMLA V23.D2, V23.D2, V11.D2
+	SUB  $1, R2, R2
+	CBNZ R2, loop
+
+done:
+	MOVD R0, R4
+	VST1.P [V0.D2, V1.D2, V2.D2, V3.D2], 64(R4)
+	VST1.P [V4.D2, V5.D2, V6.D2, V7.D2], 64(R4)
+	VST1.P [V8.D2, V9.D2, V10.D2, V11.D2], 64(R4)
+	ADD  $192, R0, R0
+	ADD  $192, R1, R1
+	SUB  $1, R3, R3
+	CBNZ R3, group
+	RET
