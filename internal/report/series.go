@@ -136,6 +136,23 @@ func (s *Series) AppendSplit(t float64, energyJ, splitJ []float64) {
 	*c = append(*c, splitJ...)
 }
 
+// AddToLast adds to the last sample what followed it until t, where that is too
+// near for a sample of its own. splitJ is as in AppendSplit, nil without a
+// split. It panics when there is no sample.
+func (s *Series) AddToLast(t float64, energyJ, splitJ []float64) {
+	row := s.row(s.n - 1)
+	row[0] = t
+	for i, v := range energyJ {
+		row[1+i] += v
+	}
+	for i, v := range splitJ {
+		if math.IsNaN(v) && energyJ[i/SplitLines] == 0 {
+			continue // of nothing, no line is missing
+		}
+		row[1+len(s.domains)+i] += v
+	}
+}
+
 // extend starts a row and returns the chunk it is in, which has room for the
 // rest of it.
 func (s *Series) extend(t float64, energyJ []float64) *[]float64 {

@@ -3,6 +3,7 @@ package report_test
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -252,5 +253,25 @@ func TestTakeBack(t *testing.T) {
 		if _, row := s.At(i); row[0] > 0 || row[0] < 0 {
 			t.Errorf("sample %d has %v J left", i, row[0])
 		}
+	}
+}
+
+// What follows the last sample is added to it, split and all; a line of nothing
+// is not missed.
+func TestAddToLast(t *testing.T) {
+	nan := math.NaN()
+	s := report.NewSplitSeries([]string{"a", "b"})
+	s.AppendSplit(1, []float64{10, 20}, []float64{1, 2, 3, 4, 0, 5, 5, 5, 5, 0})
+	s.AddToLast(1.5, []float64{5, 0}, []float64{1, 1, 1, 1, 1, nan, nan, nan, nan, nan})
+	at, row := s.At(0)
+	if s.Len() != 1 || at != 1.5 || row[0] != 15 || row[1] != 20 {
+		t.Errorf("%d samples, at %v: %v", s.Len(), at, row)
+	}
+	if got, want := s.SplitAt(0), []float64{2, 3, 4, 5, 1, 5, 5, 5, 5, 0}; !slices.Equal(got, want) {
+		t.Errorf("split %v, want %v", got, want)
+	}
+	s.AddToLast(2, []float64{5, 1}, []float64{1, 1, 1, 1, 1, nan, nan, nan, nan, nan})
+	if got := s.SplitAt(0); !math.IsNaN(got[5]) || got[0] != 3 {
+		t.Errorf("split %v: five lines of b are not known", got)
 	}
 }

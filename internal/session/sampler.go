@@ -236,11 +236,23 @@ func (m *sampler) complete(seconds float64, joules []float64) {
 			m.row[i] = 0
 		}
 	}
-	if m.series.HasSplit() {
-		m.series.AppendSplit(seconds, m.row, m.attr.lastSample(m.tracks[0], m.row, seconds-m.lastAt))
-		return
+	last := 0.0
+	if n := m.series.Len(); n > 0 {
+		last, _ = m.series.At(n - 1)
 	}
-	m.series.Append(seconds, m.row)
+	var split []float64
+	if m.series.HasSplit() {
+		split = m.attr.lastSample(m.tracks[0], m.row, max(0, seconds-m.lastAt))
+	}
+	switch {
+	case last >= seconds && m.series.Len() > 0:
+		// Its reading was under way when the window ended.
+		m.series.AddToLast(seconds, m.row, split)
+	case split != nil:
+		m.series.AppendSplit(seconds, m.row, split)
+	default:
+		m.series.Append(seconds, m.row)
+	}
 }
 
 // lateness is a histogram of how late samples were, in steps of a microsecond.

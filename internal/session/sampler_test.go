@@ -114,6 +114,20 @@ func TestLastSampleIsNotNegative(t *testing.T) {
 	}
 }
 
+// A sample whose reading was under way when the window ended is the last: the
+// series ends with the window, in the order of time.
+func TestSampleAtTheEnd(t *testing.T) {
+	h := testutil.NewTicking(t, twoSockets()[:2]...)
+	m := openSampler(t, h.Root, time.Millisecond)
+	m.series.Append(0.001, []float64{0.25, 0.1})
+	m.series.Append(0.0020003, []float64{0.3, 0.1})
+	m.complete(0.002, []float64{0.7, 0.25})
+	at, row := m.series.At(m.series.Len() - 1)
+	if m.series.Len() != 2 || at != 0.002 || math.Abs(row[0]-0.45) > 1e-12 || math.Abs(row[1]-0.15) > 1e-12 {
+		t.Errorf("%d samples, the last at %v: %v", m.series.Len(), at, row)
+	}
+}
+
 // What a turn of the sampler costs over five zones, beside the bare system
 // calls.
 func BenchmarkSampleFiveDomains(b *testing.B) {
