@@ -104,6 +104,8 @@ func Write(w io.Writer, f Format, v any, o Options) error {
 		err = writeTrials(b, f, v, o)
 	case *report.Comparison:
 		err = writeComparison(b, f, v, o)
+	case *report.Calibration:
+		err = writeCalibration(b, f, v, o)
 	case *report.History:
 		err = writeHistory(b, f, v, o)
 	case *report.Trend:

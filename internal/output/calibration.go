@@ -1,0 +1,299 @@
+package output
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/energyprobe/energyprobe/internal/report"
+)
+
+func writeCalibration(w io.Writer, f Format, c *report.Calibration, o Options) error {
+	switch f {
+	case Table:
+		return calibrationTable(w, c, o)
+	case JSON:
+		return writeJSON(w, c)
+	case CSV:
+		return calibrationCSV(w, c)
+	case Markdown:
+		return calibrationMarkdown(w, c)
+	}
+	_, err := ParseFormat(string(f))
+	return err
+}
+
+// calibrationTable writes a calibration for people: the answer first.
+func calibrationTable(w io.Writer, c *report.Calibration, o Options) error {
+	p := newPage(o)
+	p.text("", calibrationAnswer(c), p.gradeStyle(c.Grade))
+	p.text("", calibrationOrigin(c), p.normal)
+	if header, right, rows := qualityTable(c, qualityColumns(p.o.Width)); len(rows) > 0 {
+		p.section("On work that no model was fitted to")
+		p.grid(header, right, rows)
+		for _, m := range c.Models {
+			if m.Holdout == nil && m.Reason != "" {
+				p.text("  "+m.Name+": ", m.Reason, p.dim)
+			}
+		}
+	}
+	if header, right, rows := bandTable(c); len(rows) > 0 {
+		p.section("Mean error by load of the machine, in watts")
+		p.grid(header, right, rows)
+	}
+	p.section("Quality control")
+	for _, v := range verdicts(c) {
+		style := p.normal
+		if v.Action == report.VerdictRefuse || v.Action == report.VerdictDegrade {
+			style = p.yellow
+		}
+		p.text("  "+verdictSign(v.Action)+" ", v.Message, style)
+		p.text("    → ", v.Advice, p.dim)
+	}
+	p.line("  " + usedText(c))
+	p.warningList(c.Warnings)
+	p.blank()
+	if h := hostText(c.Host); h != "" {
+		p.text(p.dim("  host      "), h, p.normal)
+	}
+	p.text(p.dim("  order     "), "drawn from seed "+strconv.FormatInt(c.Plan.Seed, 10), p.normal)
+	p.text(p.dim("  more      "), "every point with --format json or csv", p.normal)
+	return p.writeTo(w)
+}
+
+// verdictSign is what stands before a verdict.
+func verdictSign(action string) string {
+	if action == report.VerdictNote {
+		return "-"
+	}
+	return "!"
+}
+
+func (p *page) gradeStyle(grade string) func(string) string {
+	switch grade {
+	case "A":
+		return p.green
+	case "B", "C":
+		return p.yellow
+	}
+	return p.red
+}
+
+// calibrationAnswer is the result in a sentence or two.
+func calibrationAnswer(c *report.Calibration) string {
+	best, naive := modelNamed(c, c.Best), modelNamed(c, "tdp-naive")
+	if best == nil || best.Holdout == nil || best.Holdout.WMAPE.Value == nil {
+		for _, v := range c.Verdicts {
+			if v.Action == report.VerdictRefuse {
+				return "Not calibrated: " + v.Message + "."
+			}
+		}
+		return "Not calibrated: no model could be fitted and tried."
+	}
+	s := fmt.Sprintf("Grade %s: %s is off by %s of the power on work that it had not seen", c.Grade, best.Name, percent(*best.Holdout.WMAPE.Value/100))
+	if naive != nil && naive.Holdout != nil && naive.Holdout.WMAPE.Value != nil {
+		s += ", TDP x utilisation by " + percent(*naive.Holdout.WMAPE.Value/100)
+	}
+	return s + "."
+}
+
+func modelNamed(c *report.Calibration, name string) *report.ModelQuality {
+	for i := range c.Models {
+		if c.Models[i].Name == name {
+			return &c.Models[i]
+		}
+	}
+	return nil
+}
+
+func calibrationOrigin(c *report.Calibration) string {
+	s := fmt.Sprintf("%s, %s in %s", plain(c.Plan.Mode), plural(len(c.Points), "load"), seconds(c.DurationS))
+	if c.Source.Name != "" {
+		s += ", measured by " + plain(c.Source.Name)
+	}
+	if c.Plan.Forced {
+		s += ", forced"
+	}
+	return s
+}
+
+// allQualityColumns are those of qualityTable.
+const allQualityColumns = 7
+
+// qualityColumns is how many of them a terminal holds.
+func qualityColumns(width int) int {
+	switch {
+	case width < 76:
+		return 4
+	case width < 88:
+		return 6
+	}
+	return allQualityColumns
+}
+
+// qualityTable has a row for each model that was tried, and that many columns.
+func qualityTable(c *report.Calibration, columns int) (header []string, right []bool, rows [][]string) {
+	header = []string{"", "Off by", "95 % interval", "Energy", "95 % below", "Covered", "Bias"}[:columns]
+	right = []bool{false, true, true, true, true, true, true}[:columns]
+	for _, m := range c.Models {
+		e := m.Holdout
+		if e == nil || e.WMAPE.Value == nil {
+			continue
+		}
+		span := "-"
+		if e.WMAPE.Low != nil && e.WMAPE.High != nil {
+			span = percent(*e.WMAPE.Low/100) + " – " + percent(*e.WMAPE.High/100)
+		}
+		row := []string{plain(m.Name), percent(*e.WMAPE.Value / 100), span, changeCell(e.Energy.Value), percentCell(e.P95Pct), percentCell(e.CoveredPct), signedWatts(e.BiasW)}
+		rows = append(rows, row[:len(header)])
+	}
+	return header, right, rows
+}
+
+func percentCell(pct *float64) string {
+	if pct == nil {
+		return "-"
+	}
+	return percent(*pct / 100)
+}
+
+func signedWatts(w float64) string {
+	s := significant(w, 3) + " W"
+	if w > 0 {
+		s = "+" + s
+	}
+	return s
+}
+
+// bandTable has a column for each band of load, and a row for each model.
+func bandTable(c *report.Calibration) (header []string, right []bool, rows [][]string) {
+	var bands []report.LoadBand
+	for _, m := range c.Models {
+		if len(m.Bands) > len(bands) {
+			bands = m.Bands
+		}
+	}
+	header, right = []string{""}, []bool{false}
+	for _, b := range bands {
+		header, right = append(header, bandText(b)), append(right, true)
+	}
+	for _, m := range c.Models {
+		if len(m.Bands) == 0 {
+			continue
+		}
+		row := []string{plain(m.Name)}
+		for _, b := range bands {
+			cell := "-"
+			if i := slices.IndexFunc(m.Bands, func(o report.LoadBand) bool { return o.From == b.From }); i >= 0 {
+				cell = strings.Replace(fmt.Sprintf("%+.1f", m.Bands[i].BiasW), "-0.0", "+0.0", 1)
+			}
+			row = append(row, cell)
+		}
+		rows = append(rows, row)
+	}
+	return header, right, rows
+}
+
+func bandText(b report.LoadBand) string {
+	if b.From == 0 {
+		return "idle"
+	}
+	return fmt.Sprintf("%.0f–%.0f %%", 100*b.From, 100*b.To)
+}
+
+// verdicts are those on the whole, and those on points, one for each kind.
+func verdicts(c *report.Calibration) []report.Verdict {
+	out := slices.Clone(c.Verdicts)
+	count, first := map[string]int{}, map[string]string{}
+	var order []report.Verdict
+	for i := range c.Points {
+		for _, v := range c.Points[i].Verdicts {
+			if count[v.Code]++; count[v.Code] == 1 {
+				order, first[v.Code] = append(order, v), pointText(&c.Points[i])
+			}
+		}
+	}
+	for _, v := range order {
+		text := first[v.Code] + ": " + v.Message
+		if n := count[v.Code] - 1; n > 0 {
+			text += fmt.Sprintf(" (and at %s more)", plural(n, "point"))
+		}
+		v.Message = text
+		out = append(out, v)
+	}
+	return out
+}
+
+func pointText(p *report.CalibrationPoint) string {
+	if p.Shape == report.ShapeIdle {
+		return "idle"
+	}
+	return fmt.Sprintf("%s at %.0f %%", plain(p.Workload), 100*p.Load)
+}
+
+func usedText(c *report.Calibration) string {
+	used := 0
+	for i := range c.Points {
+		if c.Points[i].Used {
+			used++
+		}
+	}
+	s := fmt.Sprintf("%d of %d points are used", used, len(c.Points))
+	if c.Plan.Points > len(c.Points) {
+		s += fmt.Sprintf("; %d were planned", c.Plan.Points)
+	}
+	return s
+}
+
+// calibrationMarkdown writes a calibration for issues and papers.
+func calibrationMarkdown(w io.Writer, c *report.Calibration) error {
+	m := &markdown{}
+	m.para("**%s**", md(calibrationAnswer(c)))
+	if header, right, rows := qualityTable(c, allQualityColumns); len(rows) > 0 {
+		m.table(header, right, escaped(rows))
+	}
+	if header, right, rows := bandTable(c); len(rows) > 0 {
+		m.para("Mean error by load of the machine, in watts:")
+		m.table(header, right, escaped(rows))
+	}
+	for _, v := range verdicts(c) {
+		m.para("- %s. %s.", md(v.Message), md(v.Advice))
+	}
+	m.para("%s.", md(usedText(c)))
+	m.notes(c.Warnings)
+	m.para("%s. %s", md(calibrationOrigin(c)), md(hostText(c.Host)))
+	_, err := w.Write(m.Bytes())
+	return err
+}
+
+// calibrationCSV writes a line per socket and point.
+func calibrationCSV(w io.Writer, c *report.Calibration) error {
+	out := csv.NewWriter(w)
+	out.UseCRLF = true // RFC 4180, 2.1
+	header := []string{"workload", "shape", "load", "placement", "cpus", "repeat", "holdout", "used", "started_at", "duration_s",
+		"socket", "power_w", "uncertainty_w", "dram_w", "busy", "one_thread", "both_threads", "frequency_hz", "instructions", "background", "steal", "verdicts"}
+	if err := out.Write(header); err != nil {
+		return err
+	}
+	for i := range c.Points {
+		p := &c.Points[i]
+		codes := ""
+		for _, v := range p.Verdicts {
+			codes += v.Code + " "
+		}
+		for _, s := range p.Sockets {
+			row := []string{p.Workload, p.Shape, exact(&p.Load), p.Placement, p.CPUs, strconv.Itoa(p.Repeat), strconv.FormatBool(p.Holdout), strconv.FormatBool(p.Used),
+				p.StartedAt.Format(time.RFC3339Nano), exact(&p.DurationS), strconv.Itoa(s.Socket), exact(s.PowerW), exact(s.UncertaintyW), exact(s.DRAMW), exact(s.Busy),
+				exact(s.OneThread), exact(s.BothThreads), exact(s.FrequencyHz), exact(s.Instructions), exact(p.Background), exact(p.Steal), codes}
+			if err := out.Write(row); err != nil {
+				return err
+			}
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
