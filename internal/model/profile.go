@@ -117,7 +117,7 @@ func ParseProfile(r io.Reader) (*Profile, error) {
 	if err := json.Unmarshal(data, p); err != nil {
 		return nil, jsonError(data, err)
 	}
-	if err := p.check(); err != nil {
+	if err := p.Check(); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -136,8 +136,8 @@ func jsonError(data []byte, err error) error {
 	return err
 }
 
-// check names the first field that makes no sense.
-func (p *Profile) check() error {
+// Check names the first field that makes no sense.
+func (p *Profile) Check() error {
 	for _, f := range []struct {
 		name string
 		v    float64
