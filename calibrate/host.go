@@ -30,9 +30,6 @@ type Host struct {
 	Load []string
 	// Session says how to measure: root and source.
 	Session session.Options
-	// First is told the first result: host, source, warnings.
-	First func(*report.Run)
-	told  bool
 }
 
 // patience is how long a load may take to begin: memory has to be filled.
@@ -63,10 +60,6 @@ func (h *Host) Hold(ctx context.Context, s Step, settle time.Duration) (report.C
 		return p, err
 	}
 	Observe(&p, r, usage, h.Topology, s.Placed())
-	if !h.told && h.First != nil {
-		h.told = true
-		h.First(r)
-	}
 	return p, nil
 }
 

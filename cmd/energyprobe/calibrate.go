@@ -2,30 +2,38 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/energyprobe/energyprobe/calibrate"
 	"github.com/energyprobe/energyprobe/calibrate/load"
+	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/session"
+	"github.com/energyprobe/energyprobe/internal/shell"
 	"github.com/energyprobe/energyprobe/internal/topology"
 	"github.com/energyprobe/energyprobe/internal/trial"
 )
 
 type calibrateFlags struct {
-	mode   string
-	seed   int64
-	resume string
-	force  bool
-	tdpW   float64
+	mode    string
+	seed    int64
+	resume  string
+	journal string
+	profile string
+	force   bool
+	tdpW    float64
 }
 
 func (a *app) calibrateCommand() *cobra.Command {
@@ -33,89 +41,186 @@ func (a *app) calibrateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "calibrate [flags]",
 		GroupID: "host",
-		Hidden:  true, // until it writes profiles
+		Hidden:  true, // until run makes use of profiles
 		Short:   "Say how far power models can be trusted on this host, and fit better ones",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.calibrate(cmd.Context(), f) },
+		Long: `Load this host in steps, read its counters meanwhile, and say how far off power
+models are: the published ones, which know the processor's TDP, and others that
+are fitted to the readings. All are tried on work that none was fitted to.
+
+It takes the whole machine while it runs. It can be interrupted (^C), and goes on
+with --resume.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.calibrate(cmd.Context(), f) },
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.mode, "mode", "quick", "how thorough: quick (about 3 minutes), standard (12) or full (40)")
 	fl.Int64Var(&f.seed, "seed", 0, "seed of the order of loads, a `NUMBER`; 0 draws one (it is in the result)")
+	fl.StringVar(&f.journal, "journal", "", "keep the points in `FILE` while they are made (default: in the directory for temporary files)")
 	fl.StringVar(&f.resume, "resume", "", "go on with the calibration whose journal is `FILE`")
+	fl.StringVar(&f.profile, "host-profile", "", "write the profile of this host to `FILE`")
 	fl.BoolVar(&f.force, "force", false, "fit even where quality control says that the counters are no truth")
 	fl.Float64Var(&f.tdpW, "tdp", 0, "thermal design power of one socket in `WATTS`")
+	groupUsage(c, []flagGroup{
+		{"How to calibrate", []string{"mode", "seed", "resume", "journal", "force", "tdp"}},
+		{"How to measure", []string{"source", "host-root"}},
+		{"The result", []string{"host-profile", "format", "output", "history", "quiet", "help"}},
+	})
 	return c
 }
 
 func (a *app) calibrate(ctx context.Context, f calibrateFlags) error {
-	if err := a.checkFlags(); err != nil {
+	if _, err := output.ParseFormat(a.format); err != nil {
 		return err
 	}
-	mode, err := calibrate.ModeNamed(f.mode)
-	if err != nil {
-		return fmt.Errorf("--mode: %w", err)
-	}
-	if f.seed == 0 {
-		f.seed = 1 + rand.Int64N(trial.MaxSeed)
+	if err := a.checkFlags(f.profile); err != nil {
+		return err
 	}
 	top, err := topology.Read(a.hostRoot)
 	if err != nil {
 		return err
 	}
-	allowed, err := load.Allowed()
+	c, facts, err := a.newCalibration(ctx, f, top)
 	if err != nil {
 		return err
 	}
-	steps, err := calibrate.Plan(mode, top, allowed, f.seed)
-	if err != nil {
-		return err
-	}
-	c := &report.Calibration{
-		Schema: report.CalibrationSchema, RunID: report.NewID(), StartedAt: time.Now(), Tool: tool(), Warnings: []report.Warning{},
-		Plan: report.CalibrationPlan{Mode: mode.Name, Seed: f.seed, SettleS: mode.Settle.Seconds(), DwellS: mode.Dwell.Seconds(), Repeats: mode.Repeats, Points: len(steps), Forced: f.force},
-	}
-	facts, err := a.experiment(ctx, f, c, mode, steps, top)
-	if err != nil {
+	if err := a.experiment(ctx, f, c, facts, top); err != nil {
 		return err
 	}
 	c.DurationS = time.Since(c.StartedAt).Seconds()
-	calibrate.Conclude(c, facts)
-	return a.deliver(c)
+	tiers := calibrate.Conclude(c, facts)
+	err = a.deliver(c)
+	if f.profile == "" {
+		return err
+	}
+	p, why := calibrate.ProfileOf(c, tiers, facts)
+	if why != nil {
+		return errors.Join(err, why)
+	}
+	return errors.Join(err, output.ToFile(f.profile, func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(p)
+	}))
 }
 
-// experiment makes the points.
-func (a *app) experiment(ctx context.Context, f calibrateFlags, c *report.Calibration, mode calibrate.Mode, steps []calibrate.Step, top *topology.Topology) (facts calibrate.Facts, err error) {
-	self, err := os.Executable()
+// newCalibration looks at the host for a moment: whether it can be measured at
+// all, by what, and what is known of its processor.
+func (a *app) newCalibration(ctx context.Context, f calibrateFlags, top *topology.Topology) (*report.Calibration, calibrate.Facts, error) {
+	r, err := session.Run(ctx, a.sessionOptions(f, func(o *session.Options) { o.Machine, o.Duration = true, 50*time.Millisecond }))
 	if err != nil {
-		return facts, err
+		return nil, calibrate.Facts{}, err
 	}
-	ctx, stop := interruptible(ctx)
-	defer stop()
-	host := &calibrate.Host{Topology: top, Load: []string{self, "load"}, Session: session.Options{Root: a.hostRoot, Source: a.source, Tool: tool(), TDPW: f.tdpW}}
-	host.First = func(r *report.Run) {
-		c.Host, c.Source = r.Host, r.Source
-		if r.Host.TDP.Value != nil {
-			facts.TDPW = *r.Host.TDP.Value
-		}
+	if r.Source.Quality != energy.Measured {
+		return nil, calibrate.Facts{}, errors.New("there is nothing to calibrate against: no energy counter can be read here\nTry: energyprobe doctor")
+	}
+	c := &report.Calibration{
+		Schema: report.CalibrationSchema, RunID: report.NewID(), StartedAt: time.Now(), Tool: tool(), Warnings: []report.Warning{},
+		Host: r.Host, Source: r.Source, Plan: report.CalibrationPlan{Mode: f.mode, Seed: f.seed, Forced: f.force},
+	}
+	facts := calibrate.Facts{Filtered: slices.ContainsFunc(r.Warnings, func(w report.Warning) bool { return w.Code == "energy-filtering" })}
+	if r.Host.TDP.Value != nil {
+		facts.TDPW = *r.Host.TDP.Value
 	}
 	if top.Virt.IsVM() {
 		facts.Virtual = top.Virt.Kind
 	}
-	path := filepath.Join(os.TempDir(), "energyprobe-calibration-"+c.RunID+".jsonl")
-	j, err := calibrate.NewJournal(path, calibrate.Head{Plan: c.Plan, Source: a.source, Tool: tool()})
-	if err != nil {
-		return facts, err
+	return c, facts, nil
+}
+
+func (a *app) sessionOptions(f calibrateFlags, more func(*session.Options)) session.Options {
+	o := session.Options{Root: a.hostRoot, Source: a.source, Tool: tool(), TDPW: f.tdpW}
+	if more != nil {
+		more(&o)
 	}
+	return o
+}
+
+// experiment makes the points, or those that a journal lacks.
+func (a *app) experiment(ctx context.Context, f calibrateFlags, c *report.Calibration, facts calibrate.Facts, top *topology.Topology) error {
+	j, made, path, err := openJournal(f, c)
+	if err != nil {
+		return err
+	}
+	mode, steps, err := planOf(c, top)
+	if err == nil && j == nil {
+		j, err = calibrate.NewJournal(path, headOf(c))
+	}
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return errors.Join(err, j.Close())
+	}
+	ctx, stop := interruptible(ctx)
+	defer stop()
 	line := a.statusLine()
-	e := &calibrate.Experiment{Mode: mode, Steps: steps, Facts: facts, Machine: host, Keep: j.Add, Progress: func(p calibrate.Progress) {
-		line.trials(trial.Progress{What: p.What, Done: p.Done, Runs: p.Steps, Left: p.Left})
-	}}
+	e := &calibrate.Experiment{
+		Mode: mode, Steps: steps, Facts: facts, Made: made, Keep: j.Add,
+		Machine: &calibrate.Host{Topology: top, Load: []string{self, "load"}, Session: a.sessionOptions(f, nil)},
+		Progress: func(p calibrate.Progress) {
+			line.trials(trial.Progress{What: p.What, Done: p.Done, Runs: p.Steps, Left: p.Left})
+		},
+	}
 	c.Points, err = e.Run(ctx)
 	line.say("")
 	if err != nil {
-		return facts, errors.Join(err, j.Close())
+		return errors.Join(fmt.Errorf("%w\nGo on: energyprobe calibrate --resume %s", err, shell.Quote(path)), j.Close())
 	}
-	return facts, j.Remove()
+	return j.Remove()
+}
+
+// planOf lays out the loads, and completes what the result says of them.
+func planOf(c *report.Calibration, top *topology.Topology) (calibrate.Mode, []calibrate.Step, error) {
+	mode, err := calibrate.ModeNamed(c.Plan.Mode)
+	if err != nil {
+		return mode, nil, fmt.Errorf("--mode: %w", err)
+	}
+	if c.Plan.Seed == 0 {
+		c.Plan.Seed = 1 + rand.Int64N(trial.MaxSeed)
+	}
+	allowed, err := load.Allowed()
+	if err != nil {
+		return mode, nil, err
+	}
+	steps, err := calibrate.Plan(mode, top, allowed, c.Plan.Seed)
+	c.Plan.SettleS, c.Plan.DwellS, c.Plan.Repeats, c.Plan.Points = mode.Settle.Seconds(), mode.Dwell.Seconds(), mode.Repeats, len(steps)
+	return mode, steps, err
+}
+
+func headOf(c *report.Calibration) calibrate.Head {
+	return calibrate.Head{Plan: c.Plan, Host: c.Host, Source: c.Source.Name, Tool: c.Tool}
+}
+
+// openJournal opens the one to go on with, nil for a new one at path. What it was
+// begun with has to be so still.
+func openJournal(f calibrateFlags, c *report.Calibration) (j *calibrate.Journal, made map[int]report.CalibrationPoint, path string, err error) {
+	if f.resume == "" {
+		if path = f.journal; path == "" {
+			path = filepath.Join(os.TempDir(), "energyprobe-calibration-"+c.RunID+".jsonl")
+		}
+		return nil, nil, path, nil
+	}
+	j, head, made, err := calibrate.OpenJournal(f.resume)
+	if err != nil {
+		return nil, nil, f.resume, err
+	}
+	was, is := head.Host, c.Host
+	switch {
+	case was.Hostname != is.Hostname || was.CPU != is.CPU || was.Kernel != is.Kernel:
+		err = fmt.Errorf("%s is of %s (%s, Linux %s), this is %s (%s, Linux %s): begin anew", f.resume, was.Hostname, was.CPU.ModelName, was.Kernel, is.Hostname, is.CPU.ModelName, is.Kernel)
+	case head.Source != c.Source.Name:
+		err = fmt.Errorf("%s was measured by %s, this would be by %s: give --source %s", f.resume, head.Source, c.Source.Name, head.Source)
+	case head.Tool != c.Tool:
+		err = fmt.Errorf("%s is of another version of energyprobe (%s %s): begin anew", f.resume, head.Tool.Version, head.Tool.Commit)
+	}
+	if err != nil {
+		return nil, nil, f.resume, errors.Join(err, j.Close())
+	}
+	forced := c.Plan.Forced
+	c.Plan = head.Plan
+	c.Plan.Forced = c.Plan.Forced || forced
+	return j, made, f.resume, nil
 }
 
 // interruptible ends the context with the signals that ask for an end.
