@@ -32,6 +32,18 @@ type Facts struct {
 	Filtered bool    // the processor adds noise to its counters
 }
 
+// FactsOf returns what a calibration says of its host.
+func FactsOf(c *report.Calibration) Facts {
+	f := Facts{Virtual: c.Facts.Virtual, Filtered: c.Facts.Filtered}
+	if c.Facts.LimitW != nil {
+		f.LimitW = *c.Facts.LimitW
+	}
+	if c.Host.TDP.Value != nil {
+		f.TDPW = *c.Host.TDP.Value
+	}
+	return f
+}
+
 // Judge puts the points through quality control. It writes the verdicts on each
 // into it, and returns those on the whole. Points stay in use unless a verdict
 // leaves them out.

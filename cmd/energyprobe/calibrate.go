@@ -32,6 +32,7 @@ type calibrateFlags struct {
 	resume  string
 	journal string
 	profile string
+	data    string
 	force   bool
 	tdpW    float64
 }
@@ -57,11 +58,12 @@ with --resume.`,
 	fl.Int64Var(&f.seed, "seed", 0, "seed of the order of loads, a `NUMBER`; 0 draws one (it is in the result)")
 	fl.StringVar(&f.journal, "journal", "", "keep the points in `FILE` while they are made (default: in the directory for temporary files)")
 	fl.StringVar(&f.resume, "resume", "", "go on with the calibration whose journal is `FILE`")
+	fl.StringVar(&f.data, "data", "", "fit to the points recorded in `FILE`, a calibration's result, and measure nothing")
 	fl.StringVar(&f.profile, "host-profile", "", "write the profile of this host to `FILE`")
 	fl.BoolVar(&f.force, "force", false, "fit even where quality control says that the counters are no truth")
 	fl.Float64Var(&f.tdpW, "tdp", 0, "thermal design power of one socket in `WATTS`")
 	groupUsage(c, []flagGroup{
-		{"How to calibrate", []string{"mode", "seed", "resume", "journal", "force", "tdp"}},
+		{"How to calibrate", []string{"mode", "seed", "resume", "journal", "data", "force", "tdp"}},
 		{"How to measure", []string{"source", "host-root"}},
 		{"The result", []string{"host-profile", "format", "output", "history", "quiet", "help"}},
 	})
@@ -75,18 +77,10 @@ func (a *app) calibrate(ctx context.Context, f calibrateFlags) error {
 	if err := a.checkFlags(f.profile); err != nil {
 		return err
 	}
-	top, err := topology.Read(a.hostRoot)
+	c, facts, err := a.calibration(ctx, f)
 	if err != nil {
 		return err
 	}
-	c, facts, err := a.newCalibration(ctx, f, top)
-	if err != nil {
-		return err
-	}
-	if err := a.experiment(ctx, f, c, facts, top); err != nil {
-		return err
-	}
-	c.DurationS = time.Since(c.StartedAt).Seconds()
 	tiers := calibrate.Conclude(c, facts)
 	err = a.deliver(c)
 	if f.profile == "" {
@@ -103,6 +97,44 @@ func (a *app) calibrate(ctx context.Context, f calibrateFlags) error {
 	}))
 }
 
+// calibration makes the points, or reads those that were recorded.
+func (a *app) calibration(ctx context.Context, f calibrateFlags) (*report.Calibration, calibrate.Facts, error) {
+	if f.data != "" {
+		return a.recorded(f)
+	}
+	top, err := topology.Read(a.hostRoot)
+	if err != nil {
+		return nil, calibrate.Facts{}, err
+	}
+	c, facts, err := a.newCalibration(ctx, f, top)
+	if err != nil {
+		return nil, facts, err
+	}
+	if err := a.experiment(ctx, f, c, facts, top); err != nil {
+		return nil, facts, err
+	}
+	c.DurationS = time.Since(c.StartedAt).Seconds()
+	return c, facts, nil
+}
+
+// recorded reads the points of another calibration, of this host or another.
+func (a *app) recorded(f calibrateFlags) (*report.Calibration, calibrate.Facts, error) {
+	docs, err := a.readResults(f.data)
+	if err != nil {
+		return nil, calibrate.Facts{}, err
+	}
+	c, is := docs[0].(*report.Calibration)
+	if !is || len(docs) != 1 {
+		return nil, calibrate.Facts{}, fmt.Errorf("--data %s: want the result of one calibration (energyprobe calibrate --format json)", f.data)
+	}
+	facts := calibrate.FactsOf(c)
+	if f.tdpW > 0 {
+		facts.TDPW = f.tdpW
+	}
+	c.Plan.Forced = c.Plan.Forced || f.force
+	return c, facts, nil
+}
+
 // newCalibration looks at the host for a moment: whether it can be measured at
 // all, by what, and what is known of its processor.
 func (a *app) newCalibration(ctx context.Context, f calibrateFlags, top *topology.Topology) (*report.Calibration, calibrate.Facts, error) {
@@ -117,14 +149,11 @@ func (a *app) newCalibration(ctx context.Context, f calibrateFlags, top *topolog
 		Schema: report.CalibrationSchema, RunID: report.NewID(), StartedAt: time.Now(), Tool: tool(), Warnings: []report.Warning{},
 		Host: r.Host, Source: r.Source, Plan: report.CalibrationPlan{Mode: f.mode, Seed: f.seed, Forced: f.force},
 	}
-	facts := calibrate.Facts{Filtered: slices.ContainsFunc(r.Warnings, func(w report.Warning) bool { return w.Code == "energy-filtering" })}
-	if r.Host.TDP.Value != nil {
-		facts.TDPW = *r.Host.TDP.Value
-	}
 	if top.Virt.IsVM() {
-		facts.Virtual = top.Virt.Kind
+		c.Facts.Virtual = top.Virt.Kind
 	}
-	return c, facts, nil
+	c.Facts.Filtered = slices.ContainsFunc(r.Warnings, func(w report.Warning) bool { return w.Code == "energy-filtering" })
+	return c, calibrate.FactsOf(c), nil
 }
 
 func (a *app) sessionOptions(f calibrateFlags, more func(*session.Options)) session.Options {

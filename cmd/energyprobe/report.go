@@ -14,6 +14,8 @@ import (
 
 	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/page"
+	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/shell"
 )
 
 // reportFlags are the flags of report alone.
@@ -178,6 +180,9 @@ func (a *app) readDocuments(args []string, line *statusLine) ([]page.Document, e
 		values, err := a.readResults(name)
 		if err != nil {
 			return nil, err
+		}
+		if slices.ContainsFunc(values, func(v any) bool { _, is := v.(*report.Calibration); return is }) {
+			return nil, fmt.Errorf("%s is a calibration: report shows runs, repeated runs and comparisons; see it with energyprobe calibrate --data %s", name, shell.Quote(name))
 		}
 		if name == "-" {
 			name = "standard input"

@@ -40,6 +40,11 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			e.Setenv("ENERGYPROBE", program)
+			golden, err := filepath.Abs("../../testdata/golden")
+			if err != nil {
+				return err
+			}
+			e.Setenv("GOLDEN", golden)
 			// Else every program built with -race stays a second longer.
 			e.Setenv("GORACE", "atexit_sleep_ms=0")
 			return nil

@@ -60,7 +60,7 @@ func calibrated() *report.Calibration {
 	add("idle", report.ShapeIdle, 0, 1)
 	c.Points[5].Throttled = value(4)
 	c.Points[8].Background, c.Points[15].Background = value(0.031), value(0.024)
-	calibrate.Conclude(c, calibrate.Facts{TDPW: 150})
+	calibrate.Conclude(c, calibrate.FactsOf(c))
 	return c
 }
 
@@ -69,7 +69,8 @@ func uncalibrated() *report.Calibration {
 	c := calibrated()
 	c.Points = c.Points[:6]
 	c.Host.Virtualization = "kvm"
-	calibrate.Conclude(c, calibrate.Facts{TDPW: 150, Virtual: "kvm"})
+	c.Facts.Virtual = "kvm"
+	calibrate.Conclude(c, calibrate.FactsOf(c))
 	return c
 }
 

@@ -18,6 +18,7 @@ type Calibration struct {
 	Host     Host               `json:"host"`
 	Source   Source             `json:"source"`
 	Plan     CalibrationPlan    `json:"plan"`
+	Facts    CalibrationFacts   `json:"facts"`    // what quality control knows of the host beside the points
 	Points   []CalibrationPoint `json:"points"`   // in the order of time
 	Verdicts []Verdict          `json:"verdicts"` // on the whole; those on a point stand with it
 	Models   []ModelQuality     `json:"models"`   // published ones first, then the fitted tiers
@@ -35,6 +36,13 @@ type CalibrationPlan struct {
 	Repeats int     `json:"repeats"`          // how often every point is visited
 	Points  int     `json:"points"`           // how many were planned; fewer were made where it was interrupted
 	Forced  bool    `json:"forced,omitempty"` // whether a verdict against the host was overruled with --force
+}
+
+// CalibrationFacts are what quality control must know of a host.
+type CalibrationFacts struct {
+	Virtual  string   `json:"virtual,omitempty"`  // the hypervisor; absent on bare metal
+	Filtered bool     `json:"filtered,omitempty"` // whether the processor adds noise to its counters
+	LimitW   *float64 `json:"limit_w"`            // sustained power limit of one socket; null where none is known
 }
 
 // The shapes of a load.

@@ -20,8 +20,40 @@ func (p *parser) check(v any) error {
 		c.list("series", len(v.Series), func(i int) { c.series(&v.Series[i]) })
 	case *report.Comparison:
 		c.comparison(v)
+	case *report.Calibration:
+		c.notNegative("duration_s", v.DurationS)
+		c.list("points", len(v.Points), func(i int) { c.point(&v.Points[i]) })
 	}
 	return c.err
+}
+
+// point is one of a calibration.
+func (c *checker) point(p *report.CalibrationPoint) {
+	c.notNegative("duration_s", p.DurationS)
+	c.notNegative("load", p.Load)
+	if p.Load > 1 {
+		c.fail("load", "%g: want a part of the machine, 0 to 1", p.Load)
+	}
+	if shapes := []string{report.ShapeIdle, report.ShapeDuty, report.ShapeCores, report.ShapeTrace}; !slices.Contains(shapes, p.Shape) {
+		c.fail("shape", "want one of %v, got %q", shapes, p.Shape)
+	}
+	c.list("sockets", len(p.Sockets), func(i int) {
+		s := &p.Sockets[i]
+		if s.CPUs < 1 {
+			c.fail("cpus", "%d: want 1 or more", s.CPUs)
+		}
+		for _, f := range []struct {
+			name string
+			v    *float64
+		}{
+			{"power_w", s.PowerW}, {"uncertainty_w", s.UncertaintyW}, {"dram_w", s.DRAMW}, {"busy", s.Busy}, {"one_thread", s.OneThread},
+			{"both_threads", s.BothThreads}, {"frequency_hz", s.FrequencyHz}, {"instructions", s.Instructions},
+		} {
+			if f.v != nil {
+				c.notNegative(f.name, *f.v)
+			}
+		}
+	})
 }
 
 // checker keeps the first problem, and the path to it.

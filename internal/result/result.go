@@ -1,5 +1,5 @@
-// Package result reads back what energyprobe has written: runs, trials and
-// comparisons in their JSON form, one document in a file or several one after
+// Package result reads back what energyprobe has written: runs, trials,
+// comparisons and calibrations in their JSON form, one document in a file or several one after
 // the other (JSON lines). It is pure: bytes in, values out.
 //
 // Files are edited by hand, cut off by full disks and written by other
@@ -41,8 +41,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Decode returns the documents in data, each a *report.Run, *report.Trials or
-// *report.Comparison. name is that of the file, for errors, which are of type
+// Decode returns the documents in data, each a *report.Run, *report.Trials,
+// *report.Comparison or *report.Calibration. name is that of the file, for errors, which are of type
 // *Error.
 func Decode(name string, data []byte) ([]any, error) {
 	p := &parser{data: data, types: map[reflect.Type]*shape{}}
@@ -78,10 +78,12 @@ func (p *parser) document() (any, error) {
 		v = new(report.Trials)
 	case report.ComparisonSchema:
 		v = new(report.Comparison)
+	case report.CalibrationSchema:
+		v = new(report.Calibration)
 	default:
 		p.push("schema")
-		return nil, p.problem("want one of %s, %s, %s, got %q%s", report.RunSchema, report.TrialsSchema, report.ComparisonSchema,
-			shorten(schema), hint(schema))
+		return nil, p.problem("want one of %s, %s, %s, %s, got %q%s", report.RunSchema, report.TrialsSchema, report.ComparisonSchema,
+			report.CalibrationSchema, shorten(schema), hint(schema))
 	}
 	if err := p.value(reflect.ValueOf(v).Elem()); err != nil {
 		return nil, err
