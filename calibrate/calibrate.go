@@ -26,6 +26,10 @@ func Conclude(c *report.Calibration, f Facts) []model.Tier {
 		}
 		c.Models = append(c.Models, q)
 	}
+	if k := c.Facts.CCF; k != nil {
+		q := report.ModelQuality{Name: model.CCFName, Kind: report.ModelPublished, Description: fmt.Sprintf("(min + u (max - min)) per vCPU, of %s; at the wall, not at the package", k.Arch)}
+		c.Models = append(c.Models, quality(q, c.Points, ofCCF(k), uint64(c.Plan.Seed)))
+	}
 	return fitTiers(c, f)
 }
 

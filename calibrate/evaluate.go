@@ -32,6 +32,21 @@ func ofFormula(f model.Formula, tdpW float64) estimator {
 	}
 }
 
+// ofCCF is Cloud Carbon Footprint's model, which knows no TDP.
+func ofCCF(k *report.CCF) estimator {
+	return func(p *report.CalibrationPoint) (estimate, error) {
+		e := estimate{low: math.NaN(), high: math.NaN()}
+		for i := range p.Sockets {
+			u := useOf(&p.Sockets[i])
+			if math.IsNaN(u.Busy) || u.CPUs < 1 {
+				return e, fmt.Errorf("the utilisation of socket %d is not known", p.Sockets[i].Socket)
+			}
+			e.watts += model.CCFPower(k.MinW, k.MaxW, u.CPUs, min(u.Busy/float64(u.CPUs), 1))
+		}
+		return e, nil
+	}
+}
+
 // ofTier is a fitted model. The errors of sockets are taken to go together.
 func ofTier(t *model.Tier) estimator {
 	return func(p *report.CalibrationPoint) (estimate, error) {

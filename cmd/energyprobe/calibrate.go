@@ -18,6 +18,7 @@ import (
 	"github.com/energyprobe/energyprobe/calibrate"
 	"github.com/energyprobe/energyprobe/calibrate/load"
 	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/model"
 	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/session"
@@ -153,6 +154,10 @@ func (a *app) newCalibration(ctx context.Context, f calibrateFlags, top *topolog
 		c.Facts.Virtual = top.Virt.Kind
 	}
 	c.Facts.Filtered = slices.ContainsFunc(r.Warnings, func(w report.Warning) bool { return w.Code == "energy-filtering" })
+	if m, err := session.Identify(a.hostRoot, top, model.Given{}); err == nil {
+		minW, maxW, arch := model.CCFCoefficients(m)
+		c.Facts.CCF = &report.CCF{MinW: minW, MaxW: maxW, Arch: arch}
+	}
 	return c, calibrate.FactsOf(c), nil
 }
 

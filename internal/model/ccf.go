@@ -72,6 +72,21 @@ func ccfOf(candidates []CPU) (perVCPU, bool) {
 	return ccfAverage, false
 }
 
+// CCFName is the name of its results.
+const CCFName = "ccf"
+
+// CCFCoefficients returns Cloud Carbon Footprint's watts of a vCPU at rest and
+// at full load for a processor, and of which microarchitecture they are.
+func CCFCoefficients(m Match) (minW, maxW float64, arch string) {
+	k, _ := ccfOf(m.Candidates)
+	return k.minWatts, k.maxWatts, k.arch
+}
+
+// ccfDescription says what the model is.
+func ccfDescription(minW, maxW float64, arch string) string {
+	return fmt.Sprintf("(min + u (max - min)) per vCPU, with %.2f and %.2f W (%s); at the wall, not at the package", minW, maxW, arch)
+}
+
 // ccf estimates by Cloud Carbon Footprint's coefficients.
 func ccf(w Window, u float64) Result {
 	k, known := ccfOf(w.CPU.Candidates)
@@ -80,8 +95,8 @@ func ccf(w Window, u float64) Result {
 	if !known {
 		e.Low, e.High = min(joules(ccfLeast, u), e.Low), max(joules(ccfMost, u), e.High)
 	}
-	r := w.result("ccf", e, Exactly(joules(k, 0)))
-	r.Description = fmt.Sprintf("(min + u (max - min)) per vCPU, with %.2f and %.2f W (%s); at the wall, not at the package", k.minWatts, k.maxWatts, k.arch)
+	r := w.result(CCFName, e, Exactly(joules(k, 0)))
+	r.Description = ccfDescription(k.minWatts, k.maxWatts, k.arch)
 	r.Assumptions = []string{"coefficients from SPECpower by microarchitecture; they contain the whole server"}
 	return r
 }

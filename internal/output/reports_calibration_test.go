@@ -60,6 +60,7 @@ func calibrated() *report.Calibration {
 	add("idle", report.ShapeIdle, 0, 1)
 	c.Points[5].Throttled = value(4)
 	c.Points[8].Background, c.Points[15].Background = value(0.031), value(0.024)
+	c.Facts.CCF = &report.CCF{MinW: 0.64, MaxW: 3.97, Arch: "Cascade Lake"}
 	calibrate.Conclude(c, calibrate.FactsOf(c))
 	return c
 }

@@ -43,6 +43,14 @@ type CalibrationFacts struct {
 	Virtual  string   `json:"virtual,omitempty"`  // the hypervisor; absent on bare metal
 	Filtered bool     `json:"filtered,omitempty"` // whether the processor adds noise to its counters
 	LimitW   *float64 `json:"limit_w"`            // sustained power limit of one socket; null where none is known
+	CCF      *CCF     `json:"ccf"`                // Cloud Carbon Footprint's coefficients for the processor; null where they were not looked up
+}
+
+// CCF are Cloud Carbon Footprint's coefficients, per vCPU and at the wall.
+type CCF struct {
+	MinW float64 `json:"min_w"` // at rest
+	MaxW float64 `json:"max_w"` // at full load
+	Arch string  `json:"arch"`  // microarchitecture that they are of
 }
 
 // The shapes of a load.
