@@ -12,7 +12,7 @@ import (
 // returned for a profile; it is empty where quality control refuses the host's
 // counters as truth and nobody forced it.
 func Conclude(c *report.Calibration, f Facts) []model.Tier {
-	c.Verdicts = Judge(c.Points, f)
+	c.Verdicts = append(Judge(c.Points, f), JudgeInstrument(c.Instrument)...)
 	c.Models, c.Best, c.Grade = []report.ModelQuality{}, "", failed
 	if Refused(c.Verdicts) && !c.Plan.Forced {
 		return nil

@@ -121,6 +121,9 @@ func zone(d energy.Domain, tick, step float64) energy.Zone {
 	return energy.Zone{Domain: d, Die: -1, Core: -1, Parent: -1, Tick: tick, Step: step}
 }
 
+// readTime is what reading a zone takes, more or less.
+const readTime = 8 * time.Microsecond
+
 const unit = 1.0 / (1 << 14)
 
 // The three interfaces as the kernel's drivers make them of registers in steps
@@ -136,7 +139,7 @@ func (m *machine) powercap(regs ...*register) *simulated {
 func (m *machine) msr(regs ...*register) *simulated { return m.face("msr", unit, 0, regs, nil) }
 
 func (m *machine) face(name string, tick, step float64, regs []*register, show func(uint64) uint64) *simulated {
-	s := &simulated{name: name, m: m, regs: regs, show: show, read: 2 * time.Microsecond}
+	s := &simulated{name: name, m: m, regs: regs, show: show, read: readTime}
 	for i := range regs {
 		z := zone(energy.Package, tick, step)
 		z.Socket = i

@@ -23,6 +23,9 @@ func (p *parser) check(v any) error {
 	case *report.Calibration:
 		c.notNegative("duration_s", v.DurationS)
 		c.list("points", len(v.Points), func(i int) { c.point(&v.Points[i]) })
+		if v.Instrument != nil {
+			c.in("instrument", func() { c.instrument(v.Instrument) })
+		}
 	}
 	return c.err
 }
