@@ -10,7 +10,6 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/energyprobe/energyprobe/calibrate"
 	"github.com/energyprobe/energyprobe/internal/report"
 )
 
@@ -99,33 +98,6 @@ func faulty(started time.Time) *report.Instrument {
 	}
 	i.Clock = report.ClockDrift{Source: "hpet", Synchronized: &no, ReadS: value(1.4e-6), SpanS: 61, Marks: 7, DriftPPM: value(412.3), UncertaintyPPM: value(0.05), WorstPPM: value(498.1)}
 	return i
-}
-
-// What is wrong with the measuring leads to its verdicts; where all is well there
-// are none.
-func TestInstrumentVerdicts(t *testing.T) {
-	if v := calibrate.JudgeInstrument(nil); len(v) != 0 {
-		t.Errorf("%+v of nothing", v)
-	}
-	if v := calibrate.JudgeInstrument(instrumented(time.Time{})); len(v) != 0 {
-		t.Errorf("%+v where nothing is wrong", v)
-	}
-	var codes []string
-	for _, v := range calibrate.JudgeInstrument(faulty(time.Time{})) {
-		codes = append(codes, v.Code)
-		if v.Action != report.VerdictNote || v.Message == "" || v.Advice == "" {
-			t.Errorf("%+v", v)
-		}
-	}
-	if got, want := strings.Join(codes, " "), "late-updates updates-unseen interfaces-disagree clock-drift slow-clock"; got != want {
-		t.Errorf("%s; want %s", got, want)
-	}
-	// A clock that was set right while the host was calibrated runs true on average.
-	i := instrumented(time.Time{})
-	i.Clock.WorstPPM = value(-480)
-	if v := calibrate.JudgeInstrument(i); len(v) != 1 || v[0].Code != "clock-drift" || !strings.Contains(v[0].Message, "slower by 480 ppm for a while") {
-		t.Errorf("%+v", v)
-	}
 }
 
 func TestCalibrationFulfilsTheSchema(t *testing.T) {
