@@ -100,7 +100,8 @@ type SocketLoad struct {
 	UncertaintyW *float64 `json:"uncertainty_w"` // half-width of a 95 % interval
 	DRAMW        *float64 `json:"dram_w"`        // of its memory; null when there is no counter
 	Busy         *float64 `json:"busy"`          // CPU seconds per second, of everything that ran
-	OneThread    *float64 `json:"one_thread"`    // cores at work with one of their threads, on average, as the load was placed
+	Awake        *float64 `json:"awake"`         // part of the time in which any of its CPUs was busy
+	OneThread    *float64 `json:"one_thread"`    // cores at work with one of their threads, on average: the CPU seconds, as the load was placed
 	BothThreads  *float64 `json:"both_threads"`  // and with both
 	FrequencyHz  *float64 `json:"frequency_hz"`  // cycles per CPU second; null without a counter for cycles
 	Instructions *float64 `json:"instructions"`  // per second; null without a counter
