@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/energyprobe/energyprobe/calibrate"
 	"github.com/energyprobe/energyprobe/calibrate/load"
@@ -25,6 +26,7 @@ import (
 	"github.com/energyprobe/energyprobe/internal/shell"
 	"github.com/energyprobe/energyprobe/internal/topology"
 	"github.com/energyprobe/energyprobe/internal/trial"
+	"github.com/energyprobe/energyprobe/rapl"
 )
 
 type calibrateFlags struct {
@@ -154,6 +156,11 @@ func (a *app) newCalibration(ctx context.Context, f calibrateFlags, top *topolog
 		c.Facts.Virtual = top.Virt.Kind
 	}
 	c.Facts.Filtered = slices.ContainsFunc(r.Warnings, func(w report.Warning) bool { return w.Code == "energy-filtering" })
+	for _, w := range rapl.SustainedLimits(a.hostRoot) {
+		if c.Facts.LimitW == nil || w < *c.Facts.LimitW {
+			c.Facts.LimitW = &w
+		}
+	}
 	if m, err := session.Identify(a.hostRoot, top, model.Given{}); err == nil {
 		minW, maxW, arch := model.CCFCoefficients(m)
 		c.Facts.CCF = &report.CCF{MinW: minW, MaxW: maxW, Arch: arch}
@@ -217,9 +224,22 @@ func planOf(c *report.Calibration, top *topology.Topology) (calibrate.Mode, []ca
 	if err != nil {
 		return mode, nil, err
 	}
-	steps, err := calibrate.Plan(mode, top, allowed, c.Plan.Seed)
+	site := calibrate.Site{Topology: top, Allowed: allowed, Memory: memory()}
+	if len(allowed) > 0 {
+		site.Caches = topology.Caches("", allowed[0]) // loads run here, whatever host root is read
+	}
+	steps, err := calibrate.Plan(mode, site, c.Plan.Seed)
 	c.Plan.SettleS, c.Plan.DwellS, c.Plan.Repeats, c.Plan.Points = mode.Settle.Seconds(), mode.Dwell.Seconds(), mode.Repeats, len(steps)
 	return mode, steps, err
+}
+
+// memory is what this machine has, in bytes, 0 where the kernel does not say.
+func memory() int64 {
+	var i unix.Sysinfo_t
+	if unix.Sysinfo(&i) != nil {
+		return 0
+	}
+	return int64(uint64(i.Totalram) * uint64(i.Unit))
 }
 
 func headOf(c *report.Calibration) calibrate.Head {
