@@ -95,6 +95,9 @@ func calibrationAnswer(c *report.Calibration) string {
 		return "Not calibrated: no model could be fitted and tried."
 	}
 	s := fmt.Sprintf("Grade %s: %s is off by %s of the power on work that it had not seen", c.Grade, best.Name, percent(*best.Holdout.WMAPE.Value/100))
+	if v := c.Plan.Validates; v != nil {
+		s = fmt.Sprintf("Grade %s: %s of the host profile %s is off by %s of the power here", c.Grade, best.Name, plain(v.Path), percent(*best.Holdout.WMAPE.Value/100))
+	}
 	if naive != nil && naive.Holdout != nil && naive.Holdout.WMAPE.Value != nil {
 		s += ", TDP x utilisation by " + percent(*naive.Holdout.WMAPE.Value/100)
 	}

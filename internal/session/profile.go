@@ -28,7 +28,7 @@ func (s *session) takeProfile() error {
 		return nil
 	}
 	if p.Unreadable != nil {
-		s.warn("profile-unreadable", fmt.Sprintf("the host profile is not used: %v", p.Unreadable), "calibrate again: energyprobe calibrate; or remove it")
+		s.warn("profile-unreadable", p.Unreadable.Error()+": it is not used", "make it again (energyprobe calibrate), or remove it")
 		return nil
 	}
 	warnings, err := p.Suits(ProfileCPU(s.topo), strings.Join(s.topo.Freq.Governors, ","))
@@ -39,8 +39,12 @@ func (s *session) takeProfile() error {
 		s.warn("profile-unsuited", fmt.Sprintf("the host profile %s is not used: %v", p.Path, err), "remove it, or give another with --host-profile FILE (none: --host-profile none)")
 		return nil
 	}
+	advice := "its estimates may be off by more than they say; calibrate here: energyprobe calibrate"
+	if s.topo.Virt.IsVM() {
+		advice = "its estimates may be off by more than they say; calibrate a host like the one under this guest: energyprobe calibrate"
+	}
 	for _, w := range warnings {
-		s.warn("profile-differs", w, "its estimates may be off by more than they say; calibrate here: energyprobe calibrate")
+		s.warn("profile-differs", w, advice)
 	}
 	if p.Forced {
 		s.warn("profile-forced", fmt.Sprintf("the host profile %s was made although quality control was against it (grade %s)", p.Path, p.Grade), "calibrate again: energyprobe calibrate")
