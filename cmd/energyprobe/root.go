@@ -49,9 +49,12 @@ type app struct {
 	format   string
 	out      string
 	hostRoot string
-	quiet    bool
-	history  bool // keep the result
-	top      int  // rows of processes, for output.Options
+	// hostProfile is the file of a calibration, "" for the one of this host.
+	hostProfile string
+
+	quiet   bool
+	history bool // keep the result
+	top     int  // rows of processes, for output.Options
 }
 
 // run executes one command line and returns the exit status.
@@ -110,7 +113,8 @@ with an honest range where there are none.
   energyprobe run -- python3 app.py     what did this command cost
   energyprobe compare -- 'a' 'b'        which of two commands uses less, and how sure that is
   energyprobe report FILE -o page.html  results as a page, plots, tables
-  energyprobe doctor                    what can be measured here, and how to get the rest`,
+  energyprobe doctor                    what can be measured here, and how to get the rest
+  energyprobe calibrate                 how far off power models are on this host, and its own`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noSuchCommand,
