@@ -79,6 +79,21 @@ func TestTheSameAgrees(t *testing.T) {
 	}
 }
 
+// Where reading takes most of an update interval no update is told from the next,
+// and powers are compared: less sharply, but as truly.
+func TestSlowReads(t *testing.T) {
+	m := newMachine(13)
+	reg := m.newRegister(2*comparing, 1000*us, 100*us, 40, unit)
+	ref := m.perf(reg)
+	other := m.face("msr", unit*1.02, 0, []*register{reg}, nil)
+	ref.read, other.read = 350*us, 350*us
+	a := compared(t, nil, ref, other)[0]
+	if a.Ratio == nil || a.SameUpdates || a.Ratio.Uncertainty > 0.005 {
+		t.Fatalf("%+v, %+v", a, a.Ratio)
+	}
+	near(t, "ratio", a.Ratio.Value, 1.02, a.Ratio.Uncertainty)
+}
+
 // Counters that are not updated together are compared by their power. The
 // factor between them is within the stated uncertainty as often as it should be.
 func TestSimulatedFactorCoverage(t *testing.T) {
