@@ -12,10 +12,19 @@ import (
 // returned for a profile; it is empty where quality control refuses the host's
 // counters as truth and nobody forced it.
 func Conclude(c *report.Calibration, f Facts) []model.Tier {
+	if !tryPublished(c, f) {
+		return nil
+	}
+	return fitTiers(c, f)
+}
+
+// tryPublished puts the points through quality control and tries the published
+// models on them; false where the host's counters are no truth.
+func tryPublished(c *report.Calibration, f Facts) bool {
 	c.Verdicts = Judge(c.Points, f)
 	c.Models, c.Best, c.Grade = []report.ModelQuality{}, "", failed
 	if Refused(c.Verdicts) && !c.Plan.Forced {
-		return nil
+		return false
 	}
 	for _, p := range model.Formulas() {
 		q := report.ModelQuality{Name: p.Name, Kind: report.ModelPublished, Description: p.Description}
@@ -30,7 +39,7 @@ func Conclude(c *report.Calibration, f Facts) []model.Tier {
 		q := report.ModelQuality{Name: model.CCFName, Kind: report.ModelPublished, Description: fmt.Sprintf("(min + u (max - min)) per vCPU, of %s; at the wall, not at the package", k.Arch)}
 		c.Models = append(c.Models, quality(q, c.Points, ofCCF(k), uint64(c.Plan.Seed)))
 	}
-	return fitTiers(c, f)
+	return true
 }
 
 // fitTiers fits to the power of packages.

@@ -33,6 +33,7 @@ func Observe(p *report.CalibrationPoint, r *report.Run, usage []energy.PackageUs
 			}
 		}
 		account(&s, usage, r.DurationS)
+		asBusy(&s)
 		p.Sockets = append(p.Sockets, s)
 	}
 	p.ThirdsW = thirds(r)
@@ -107,12 +108,12 @@ func coresAtWork(t *topology.Topology, socket int, at Placed) (one, both float64
 // of the tracker: a die, or a whole socket.
 func account(s *report.SocketLoad, usage []energy.PackageUsage, seconds float64) {
 	var all energy.Account
-	n := 0
+	n, awake, covered := 0, 0.0, 0.0
 	for _, u := range usage {
 		if u.Socket != s.Socket {
 			continue
 		}
-		n++
+		n, awake, covered = n+1, awake+u.AwakeSeconds(), covered+u.Seconds
 		for _, party := range u.Parties {
 			all.Add(party)
 		}
@@ -122,10 +123,30 @@ func account(s *report.SocketLoad, usage []energy.PackageUsage, seconds float64)
 	}
 	busy := all.CPU.Seconds() / seconds
 	s.Busy = &busy
+	if covered > 0 {
+		part := min(awake/covered, 1)
+		s.Awake = &part
+	}
 	if all.Cycles > 0 && all.CPU > 0 {
 		hz, rate := float64(all.Cycles)/all.CPU.Seconds(), float64(all.Instructions)/seconds
 		s.FrequencyHz, s.Instructions = &hz, &rate
 	}
+}
+
+// asBusy makes the cores at work agree with the CPU seconds there were: a load
+// keeps its duty not quite, and the system runs too. How they lie on the cores is
+// as the load was placed; of an idle machine, one thread at a time.
+func asBusy(s *report.SocketLoad) {
+	if s.Busy == nil {
+		return
+	}
+	placed := *s.OneThread + 2**s.BothThreads
+	if placed <= 0 {
+		s.OneThread = s.Busy
+		return
+	}
+	one, both := *s.OneThread**s.Busy/placed, *s.BothThreads**s.Busy/placed
+	s.OneThread, s.BothThreads = &one, &both
 }
 
 // background is the CPU time of other programs: all that are not the load. In an

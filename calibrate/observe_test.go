@@ -49,7 +49,12 @@ func TestObserve(t *testing.T) {
 	usage[0] = energy.PackageUsage{Socket: 0, Die: -1}
 	usage[0].Parties[energy.Target] = energy.Account{CPU: 9 * time.Second, Cycles: 27e9, Instructions: 54e9}
 	usage[0].Parties[energy.Others] = energy.Account{CPU: 480 * time.Millisecond, Cycles: 1e9, Instructions: 1e9}
-	usage[1] = energy.PackageUsage{Socket: 1, Die: -1}
+	// Three seconds in which 0.2 CPUs worked, two with 4.4 of them, one with none.
+	usage[0].Seconds = seconds
+	usage[0].Loads[0] = energy.LoadBin{Seconds: 1}
+	usage[0].Loads[3] = energy.LoadBin{Seconds: 3, Busy: 0.6}
+	usage[0].Loads[7] = energy.LoadBin{Seconds: 2, Busy: 8.88}
+	usage[1] = energy.PackageUsage{Socket: 1, Die: -1, Seconds: seconds}
 
 	p := report.CalibrationPoint{Workload: "alu", Shape: report.ShapeDuty, Load: 0.5}
 	Observe(&p, r, usage, twoByFour(), Placed{CPUs: []int{0, 4, 1}, Duty: 0.5})
@@ -71,9 +76,12 @@ func TestObserve(t *testing.T) {
 	if b.DRAMW != nil {
 		t.Errorf("memory of socket 1: %v, there is no counter", *b.DRAMW)
 	}
-	// One core has both threads at half duty, the other one thread.
-	near("cores with one thread", a.OneThread, 2*0.5*0.5+0.5)
-	near("cores with both", a.BothThreads, 0.25)
+	// One core has both threads at half duty, the other one thread: 1.5 CPUs as
+	// placed, 9.48 CPU seconds in 6 in fact.
+	near("cores with one thread", a.OneThread, (2*0.5*0.5+0.5)*1.58/1.5)
+	near("cores with both", a.BothThreads, 0.25*1.58/1.5)
+	near("awake", a.Awake, 2.6/seconds)
+	near("socket 1 awake", b.Awake, 0)
 	near("cores of socket 1", b.OneThread, 0)
 	near("busy", a.Busy, 9.48/seconds)
 	near("clock", a.FrequencyHz, 28e9/9.48)

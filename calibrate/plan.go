@@ -89,14 +89,53 @@ func (s Step) Placed() Placed {
 	return Placed{CPUs: s.Spec.CPUs, Duty: s.Spec.MeanDuty(0)}
 }
 
+// Site is the machine that loads are laid out for.
+type Site struct {
+	Topology *topology.Topology
+	Allowed  []int            // CPUs that loads may take
+	Caches   []topology.Cache // of one of them; nil where they are not known
+	Memory   int64            // bytes there are, 0 where that is not known
+}
+
+// mostMemory is the part of the memory that a load may work through.
+const mostMemory = 0.25
+
+// buffer is what a kernel works through on each of these CPUs, 0 for its own
+// default.
+func (s Site) buffer(kernel string, cpus []int) int64 {
+	var l2, llc topology.Cache
+	for _, c := range s.Caches {
+		switch {
+		case c.Level == 2:
+			l2 = c
+		case c.Level > 2 && c.Level > llc.Level:
+			llc = c
+		}
+	}
+	if l2.Bytes == 0 || load.DefaultBuffer(kernel) == 0 {
+		return 0
+	}
+	sharers := 0
+	for _, cpu := range cpus {
+		if slices.Contains(llc.Shared, cpu) {
+			sharers++
+		}
+	}
+	n := load.Buffer(kernel, l2.Bytes, llc.Bytes, sharers)
+	if s.Memory > 0 {
+		n = min(n, int64(mostMemory*float64(s.Memory))/int64(len(cpus)))
+	}
+	return max(n, load.MinBuffer)
+}
+
 // Plan lays out a calibration: every load of the mode as often as it says, in an
 // order drawn from the seed within each round of visits, with looks at the idle
 // machine at the beginning, in between and at the end. Loads that come to the
 // same on this machine are made once. The same arguments give the same plan.
-func Plan(m Mode, t *topology.Topology, allowed []int, seed int64) ([]Step, error) {
+func Plan(m Mode, site Site, seed int64) ([]Step, error) {
 	var steps []Step
 	for round := range m.Repeats {
-		loads, err := m.round(t, allowed, seed, round)
+		loads, err := m.round(site, seed, round)
 		if err != nil {
 			return nil, err
 		}
@@ -108,13 +147,15 @@ func Plan(m Mode, t *topology.Topology, allowed []int, seed int64) ([]Step, erro
 }
 
 // round is every load once.
-func (m Mode) round(t *topology.Topology, allowed []int, seed int64, round int) ([]Step, error) {
+func (m Mode) round(site Site, seed int64, round int) ([]Step, error) {
+	t, allowed := site.Topology, site.Allowed
 	var out []Step
 	seen := map[string]bool{}
 	add := func(s Step) {
 		if key := fmt.Sprint(s.Spec.Kernel, s.Spec.CPUs, s.Spec.Duty, s.Spec.Bursty, s.Spec.Seed); !seen[key] {
 			seen[key] = true
 			s.Repeat, s.Dwell = round, m.Dwell
+			s.Spec.Buffer = site.buffer(s.Spec.Kernel, s.Spec.CPUs)
 			out = append(out, s)
 		}
 	}

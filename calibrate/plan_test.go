@@ -32,11 +32,11 @@ func TestPlan(t *testing.T) {
 	for _, m := range Modes() {
 		for _, host := range []*topology.Topology{machine(1, 1, 1), machine(1, 2, 1), machine(1, 8, 2), machine(2, 16, 2)} {
 			name := fmt.Sprintf("%s on %d CPUs", m.Name, len(host.Online))
-			steps, err := Plan(m, host, host.Online, 7)
+			steps, err := Plan(m, Site{Topology: host, Allowed: host.Online}, 7)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			again, _ := Plan(m, host, host.Online, 7)
+			again, _ := Plan(m, Site{Topology: host, Allowed: host.Online}, 7)
 			if !reflect.DeepEqual(steps, again) {
 				t.Errorf("%s: the same seed gives another plan", name)
 			}
@@ -101,12 +101,37 @@ func TestHowLongItTakes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		steps, err := Plan(m, host, host.Online, 1)
+		steps, err := Plan(m, Site{Topology: host, Allowed: host.Online}, 1)
 		if took := m.Takes(steps); err != nil || took < want[0] || took > want[1] {
 			t.Errorf("%s: %d steps take %v, want %v to %v (%v)", name, len(steps), took, want[0], want[1], err)
 		}
 	}
 	if _, err := ModeNamed("thorough"); err == nil {
 		t.Error("there is no such mode")
+	}
+}
+
+// Loads of memory go by the caches there are, and by the memory.
+func TestBuffersFollowTheCaches(t *testing.T) {
+	const mib = 1 << 20
+	caches := []topology.Cache{{Level: 1, Bytes: 48 << 10}, {Level: 2, Bytes: 2 * mib}, {Level: 3, Bytes: 64 * mib, Shared: []int{0, 1, 2, 3}}}
+	for _, c := range []struct {
+		name   string
+		site   Site
+		kernel string
+		cpus   []int
+		want   int64
+	}{
+		{"nothing is known", Site{}, "stream", []int{0}, 0},
+		{"one CPU has the last cache", Site{Caches: caches}, "stream", []int{0}, 4*(2+64)*mib + mib},
+		{"four share it", Site{Caches: caches}, "stream", []int{0, 1, 2, 3, 8, 9}, 4*(2+16)*mib + mib},
+		{"no third cache", Site{Caches: caches[:2]}, "chase", []int{0, 1}, 4*2*mib + mib},
+		{"little memory", Site{Caches: caches, Memory: 256 * mib}, "stream", []int{0, 1}, 32 * mib},
+		{"no memory to speak of", Site{Caches: caches, Memory: mib}, "stream", []int{0, 1}, load.MinBuffer},
+		{"a kernel without memory", Site{Caches: caches}, "alu", []int{0}, 0},
+	} {
+		if got := c.site.buffer(c.kernel, c.cpus); got != c.want {
+			t.Errorf("%s: %d, want %d", c.name, got, c.want)
+		}
 	}
 }

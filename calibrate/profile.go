@@ -37,7 +37,7 @@ func ProfileOf(c *report.Calibration, tiers []model.Tier, f Facts) (*model.Profi
 			Microcode: cpu.Microcode, Sockets: cpu.Sockets, Cores: cpu.Cores, Threads: cpu.Threads,
 		},
 		Kernel: c.Host.Kernel, Governor: cpu.Governor, Source: c.Source.Name, TDPW: f.TDPW, LimitW: f.LimitW,
-		Idle: idleOf(c.Points), Package: model.Fitted{Best: c.Best, Tiers: tiers},
+		Idle: idleOf(c.Points), SMT: rhoOf(c.Points), Package: model.Fitted{Best: c.Best, Tiers: tiers},
 		Grade: c.Grade, Forced: c.Plan.Forced, Verdicts: []string{}, Seed: c.Plan.Seed, DataHash: hash,
 	}
 	for _, v := range c.Verdicts {

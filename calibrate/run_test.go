@@ -55,7 +55,7 @@ func planned(t *testing.T) (Mode, []Step) {
 		t.Fatal(err)
 	}
 	host := machine(1, 4, 2)
-	steps, err := Plan(m, host, host.Online, 3)
+	steps, err := Plan(m, Site{Topology: host, Allowed: host.Online}, 3)
 	if err != nil {
 		t.Fatal(err)
 	}

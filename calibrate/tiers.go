@@ -52,7 +52,7 @@ func samples(points []report.CalibrationPoint, of target) []sample {
 
 // useOf is what a socket did, as models take it.
 func useOf(s *report.SocketLoad) model.SocketUse {
-	u := model.SocketUse{CPUs: s.CPUs, Busy: orNaN(s.Busy), OneThread: orNaN(s.OneThread), BothThreads: orNaN(s.BothThreads), Hz: orNaN(s.FrequencyHz), Instructions: orNaN(s.Instructions)}
+	u := model.SocketUse{CPUs: s.CPUs, Busy: orNaN(s.Busy), Awake: orNaN(s.Awake), OneThread: orNaN(s.OneThread), BothThreads: orNaN(s.BothThreads), Hz: orNaN(s.FrequencyHz), Instructions: orNaN(s.Instructions)}
 	u.Cycles = u.Hz * u.Busy
 	if u.Busy == 0 {
 		u.Cycles, u.Instructions = 0, 0 // nothing ran: there was nothing to count

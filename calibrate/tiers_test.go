@@ -28,8 +28,11 @@ func experiment(h hidden, seed uint64) []report.CalibrationPoint {
 			u := model.SocketUse{CPUs: 16, Busy: busy[k], Hz: ghz * 1e9, Cycles: busy[k] * ghz * 1e9, Instructions: 1.5 * busy[k] * ghz * 1e9}
 			d := busy[k] / 16
 			u.OneThread, u.BothThreads = 8*2*d*(1-d), 8*d*d
+			if u.Busy > 0 {
+				u.Awake = 1
+			}
 			watts := h.law(u, workload) * (1 + h.noise*rng.NormFloat64())
-			s := report.SocketLoad{Socket: k, CPUs: 16, PowerW: &watts, Busy: ptr(u.Busy), OneThread: ptr(u.OneThread), BothThreads: ptr(u.BothThreads)}
+			s := report.SocketLoad{Socket: k, CPUs: 16, PowerW: &watts, Busy: ptr(u.Busy), Awake: ptr(u.Awake), OneThread: ptr(u.OneThread), BothThreads: ptr(u.BothThreads)}
 			if u.Busy > 0 {
 				s.FrequencyHz, s.Instructions = ptr(u.Hz), ptr(u.Instructions)
 			}

@@ -1,7 +1,9 @@
 package rapl
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"math/bits"
 	"os"
@@ -81,6 +83,11 @@ func readRange(root *os.Root, dir string) (wrap uint64, step float64, why error)
 // are numbered by which of them exist, so the name is what counts. Values
 // outside of 3 to 1000 W are what unprogrammed registers decode to.
 func longTermW(root *os.Root, dir string) (float64, bool) {
+	return longTerm(root, dir, "_max_power_uw")
+}
+
+// longTerm reads a value of the constraint named long_term, in watts.
+func longTerm(root *os.Root, dir, value string) (float64, bool) {
 	for i := range 10 {
 		prefix := dir + "/constraint_" + strconv.Itoa(i)
 		name, err := root.ReadFile(prefix + "_name")
@@ -90,13 +97,52 @@ func longTermW(root *os.Root, dir string) (float64, bool) {
 		if strings.TrimSpace(string(name)) != "long_term" {
 			continue
 		}
-		uw, err := readCount(root, prefix+"_max_power_uw")
+		uw, err := readCount(root, prefix+value)
 		if w := float64(uw) / 1e6; err == nil && w >= 3 && w <= 1000 {
 			return w, true
 		}
 		return 0, false
 	}
 	return 0, false
+}
+
+// SustainedLimits returns the power in watts, by socket, that the long_term
+// constraint holds a package to at present (MSR_PKG_POWER_LIMIT, bits 14:0 and
+// 15), of the host whose /sys is under root. A socket without a limit in force,
+// or with a zone whose limit can't be read, has none; of two interfaces to one
+// zone the stricter counts, and dies add up.
+func SustainedLimits(root string) map[int]float64 {
+	dir, err := os.OpenRoot(cmp.Or(root, "/"))
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	zones, err := scan(dir)
+	if err != nil {
+		return nil
+	}
+	byZone := map[string]float64{}
+	sockets := map[string]int{}
+	for _, z := range zones {
+		if z.unknown != nil || z.at.domain != energy.Package {
+			continue
+		}
+		id, w := z.at.id(), math.Inf(1)
+		if on, err := readCount(dir, z.dir+"/enabled"); err == nil && on == 1 {
+			if limit, ok := longTerm(dir, z.dir, "_power_limit_uw"); ok {
+				w = limit
+			}
+		}
+		if was, seen := byZone[id]; !seen || w < was {
+			byZone[id], sockets[id] = w, z.at.socket
+		}
+	}
+	limits := map[int]float64{}
+	for id, w := range byZone {
+		limits[sockets[id]] += w
+	}
+	maps.DeleteFunc(limits, func(_ int, w float64) bool { return math.IsInf(w, 1) })
+	return limits
 }
 
 // maxPowerW returns a power that a zone of this domain can't exceed, given

@@ -1,6 +1,7 @@
 package rapl
 
 import (
+	"maps"
 	"math"
 	"math/big"
 	"os"
@@ -117,6 +118,34 @@ func TestPowerLimits(t *testing.T) {
 		t.Error("socket 7, which is not there, has a long-term power")
 	}
 }
+
+// A limit counts where it is in force, whatever it could be set to at most.
+func TestSustainedLimits(t *testing.T) {
+	const zones = "sys/devices/virtual/powercap/intel-rapl/"
+	for _, c := range []struct {
+		what, host string
+		files      map[string]string
+		want       map[int]float64
+	}{
+		{"none in force", "intel-2s", nil, map[int]float64{}},
+		{"one socket's", "intel-2s", map[string]string{"intel-rapl:1/enabled": "1\n", "intel-rapl:1/constraint_0_power_limit_uw": "120000000\n"}, map[int]float64{1: 120}},
+		{"the short one is another", "intel-2s", map[string]string{"intel-rapl:0/enabled": "1\n", "intel-rapl:0/constraint_0_name": "short_term\n"}, map[int]float64{}},
+		{"not programmed", "intel-2s", map[string]string{"intel-rapl:0/enabled": "1\n", "intel-rapl:0/constraint_0_power_limit_uw": "0\n"}, map[int]float64{}},
+		{"two dies", "intel-2die", map[string]string{"intel-rapl:0/enabled": "1\n", "intel-rapl:1/enabled": "1\n", "intel-rapl:2/enabled": "1\n"}, map[int]float64{0: 2 * dieLimitW}},
+		{"no RAPL", "arm-altra", nil, nil},
+	} {
+		root := testutil.Host(t, c.host)
+		for name, content := range c.files {
+			testutil.Write(t, root, zones+name, content)
+		}
+		if got := SustainedLimits(root); !maps.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.what, got, c.want)
+		}
+	}
+}
+
+// dieLimitW is what the capture of two dies per socket says of each.
+const dieLimitW = 175
 
 // tryOpen opens a host with its own topology, empty where it has none.
 func tryOpen(root string) (*Source, error) {

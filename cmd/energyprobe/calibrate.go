@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/energyprobe/energyprobe/calibrate"
 	"github.com/energyprobe/energyprobe/calibrate/load"
@@ -25,6 +26,7 @@ import (
 	"github.com/energyprobe/energyprobe/internal/shell"
 	"github.com/energyprobe/energyprobe/internal/topology"
 	"github.com/energyprobe/energyprobe/internal/trial"
+	"github.com/energyprobe/energyprobe/rapl"
 )
 
 type calibrateFlags struct {
@@ -34,8 +36,11 @@ type calibrateFlags struct {
 	journal string
 	profile string
 	data    string
+	check   string // the profile to try
 	force   bool
 	tdpW    float64
+	dwell   time.Duration
+	settle  time.Duration
 }
 
 func (a *app) calibrateCommand() *cobra.Command {
@@ -43,14 +48,20 @@ func (a *app) calibrateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "calibrate [flags]",
 		GroupID: "host",
-		Hidden:  true, // until run makes use of profiles
 		Short:   "Say how far power models can be trusted on this host, and fit better ones",
 		Long: `Load this host in steps, read its counters meanwhile, and say how far off power
 models are: the published ones, which know the processor's TDP, and others that
 are fitted to the readings. All are tried on work that none was fitted to.
 
-It takes the whole machine while it runs. It can be interrupted (^C), and goes on
-with --resume.`,
+What was fitted is kept in a host profile: run, compare and gate show how far off
+it is beside what they measure, and estimate by it where there are no counters.
+
+It takes the whole machine while it runs, and changes no setting of it. It can be
+interrupted (^C), and goes on with --resume.`,
+		Example: `  sudo energyprobe calibrate
+  sudo energyprobe calibrate --mode full --format json -o calibration.json
+  sudo energyprobe calibrate --validate profile.json
+  energyprobe calibrate --data calibration.json --host-profile profile.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.calibrate(cmd.Context(), f) },
 	}
@@ -60,11 +71,15 @@ with --resume.`,
 	fl.StringVar(&f.journal, "journal", "", "keep the points in `FILE` while they are made (default: in the directory for temporary files)")
 	fl.StringVar(&f.resume, "resume", "", "go on with the calibration whose journal is `FILE`")
 	fl.StringVar(&f.data, "data", "", "fit to the points recorded in `FILE`, a calibration's result, and measure nothing")
-	fl.StringVar(&f.profile, "host-profile", "", "write the profile of this host to `FILE`")
+	fl.StringVar(&f.check, "validate", "", "fit nothing, but try the host profile in `FILE` on this host (exit status 1: it does not hold)")
+	fl.DurationVar(&f.dwell, "dwell", 0, "look at every load for `D`, instead of what the mode says")
+	fl.DurationVar(&f.settle, "settle", 0, "let every load run for `D` before that")
+	fl.StringVar(&f.profile, "host-profile", "", "write the profile of this host to `FILE` (none: to none; default: where run finds it, see docs/calibrate.md)")
 	fl.BoolVar(&f.force, "force", false, "fit even where quality control says that the counters are no truth")
 	fl.Float64Var(&f.tdpW, "tdp", 0, "thermal design power of one socket in `WATTS`")
 	groupUsage(c, []flagGroup{
-		{"How to calibrate", []string{"mode", "seed", "resume", "journal", "data", "force", "tdp"}},
+		{"How to calibrate", []string{"mode", "dwell", "settle", "seed", "resume", "journal", "force", "tdp"}},
+		{"What else", []string{"validate", "data"}},
 		{"How to measure", []string{"source", "host-root"}},
 		{"The result", []string{"host-profile", "format", "output", "history", "quiet", "help"}},
 	})
@@ -75,27 +90,121 @@ func (a *app) calibrate(ctx context.Context, f calibrateFlags) error {
 	if _, err := output.ParseFormat(a.format); err != nil {
 		return err
 	}
-	if err := a.checkFlags(f.profile); err != nil {
+	if err := f.checkFlags(); err != nil {
 		return err
+	}
+	path, err := f.profilePath(os.Getenv)
+	if err != nil {
+		return err
+	}
+	if path != "" {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return fmt.Errorf("the host profile can't go to %s: %w; give another place with --host-profile FILE (none: none)", path, err)
+		}
+	}
+	if err := a.checkFlags(path); err != nil {
+		return err
+	}
+	var profile *model.Profile
+	if f.check != "" {
+		if profile, err = model.ReadProfile(f.check); err != nil {
+			return err
+		}
 	}
 	c, facts, err := a.calibration(ctx, f)
 	if err != nil {
 		return err
 	}
+	if profile != nil {
+		return a.validate(f, c, facts, profile)
+	}
 	tiers := calibrate.Conclude(c, facts)
 	err = a.deliver(c)
-	if f.profile == "" {
+	if path == "" {
 		return err
 	}
-	p, why := calibrate.ProfileOf(c, tiers, facts)
-	if why != nil {
-		return errors.Join(err, why)
+	return errors.Join(err, a.writeProfile(path, c, tiers, facts))
+}
+
+// checkFlags finds what does not go together.
+func (f calibrateFlags) checkFlags() error {
+	switch {
+	case f.check != "" && f.profile != "":
+		return errors.New("--validate tries a profile and makes none: leave out --host-profile")
+	case f.data != "" && (f.resume != "" || f.journal != ""):
+		return errors.New("--data measures nothing: leave out --resume and --journal")
+	case f.dwell < 0 || f.dwell > 0 && f.dwell < leastDwell:
+		return fmt.Errorf("--dwell %v: want %v or more: what the edges of a window blur has to be little of it", f.dwell, leastDwell)
+	case f.settle < 0:
+		return fmt.Errorf("--settle %v: want a time above 0", f.settle)
+	case f.tdpW < 0:
+		return fmt.Errorf("--tdp %g: want watts above 0", f.tdpW)
 	}
-	return errors.Join(err, output.ToFile(f.profile, func(w io.Writer) error {
+	return nil
+}
+
+// exitInvalid is --validate's: the profile does not hold on this host.
+const exitInvalid = 1
+
+// leastDwell is long enough for a few hundred refreshes of a counter.
+const leastDwell = 250 * time.Millisecond
+
+// profilePath is where the profile goes, "" for nowhere: points that others
+// recorded say nothing of this host unless the user names the file.
+func (f calibrateFlags) profilePath(getenv func(string) string) (string, error) {
+	switch {
+	case f.check != "" || f.profile == noProfile || f.profile == "" && f.data != "":
+		return "", nil
+	case f.profile != "":
+		return f.profile, nil
+	case os.Geteuid() == 0:
+		return machineProfile, nil
+	}
+	own := profilePaths(getenv)[0]
+	if own == machineProfile {
+		return "", fmt.Errorf("neither XDG_CONFIG_HOME nor HOME says where the host profile goes: give --host-profile FILE")
+	}
+	return own, nil
+}
+
+// writeProfile writes the profile, and says so to who is there to read it.
+func (a *app) writeProfile(path string, c *report.Calibration, tiers []model.Tier, facts calibrate.Facts) error {
+	p, err := calibrate.ProfileOf(c, tiers, facts)
+	if err != nil {
+		return err
+	}
+	err = output.ToFile(path, func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")
 		return enc.Encode(p)
-	}))
+	})
+	if err == nil && !a.quiet {
+		fmt.Fprintf(a.stderr, "energyprobe: the host profile is in %s\n", path)
+	}
+	return err
+}
+
+// validate tries a profile on the points. That it does not hold is the exit
+// status.
+func (a *app) validate(f calibrateFlags, c *report.Calibration, facts calibrate.Facts, p *model.Profile) error {
+	cpu := c.Host.CPU
+	warnings, err := p.Suits(model.ProfileCPU{ModelName: cpu.ModelName, Vendor: cpu.Vendor, Family: cpu.Family, Model: cpu.Model,
+		Stepping: cpu.Stepping, Microcode: cpu.Microcode, Sockets: cpu.Sockets, Cores: cpu.Cores, Threads: cpu.Threads}, cpu.Governor)
+	if err != nil && !f.force {
+		return fmt.Errorf("--validate %s: %w (--force tries it all the same)", f.check, err)
+	}
+	if err != nil {
+		warnings = append(warnings, err.Error())
+		c.Plan.Forced = true
+	}
+	for _, w := range warnings {
+		c.Warnings = append(c.Warnings, report.Warning{Code: "profile-differs", Message: w, Advice: "calibrate here: energyprobe calibrate"})
+	}
+	c.Plan.Validates = &report.HostProfile{Path: f.check, CreatedAt: p.CreatedAt, Grade: p.Grade, Tier: p.Package.Best, Source: p.Source, Forced: p.Forced, DataSHA256: p.DataHash}
+	if !calibrate.Validate(c, facts, p) {
+		a.status = exitInvalid
+	}
+	return a.deliver(c)
 }
 
 // calibration makes the points, or reads those that were recorded.
@@ -148,12 +257,17 @@ func (a *app) newCalibration(ctx context.Context, f calibrateFlags, top *topolog
 	}
 	c := &report.Calibration{
 		Schema: report.CalibrationSchema, RunID: report.NewID(), StartedAt: time.Now(), Tool: tool(), Warnings: []report.Warning{},
-		Host: r.Host, Source: r.Source, Plan: report.CalibrationPlan{Mode: f.mode, Seed: f.seed, Forced: f.force},
+		Host: r.Host, Source: r.Source, Plan: report.CalibrationPlan{Mode: f.mode, Seed: f.seed, Forced: f.force, DwellS: f.dwell.Seconds(), SettleS: f.settle.Seconds()},
 	}
 	if top.Virt.IsVM() {
 		c.Facts.Virtual = top.Virt.Kind
 	}
 	c.Facts.Filtered = slices.ContainsFunc(r.Warnings, func(w report.Warning) bool { return w.Code == "energy-filtering" })
+	for _, w := range rapl.SustainedLimits(a.hostRoot) {
+		if c.Facts.LimitW == nil || w < *c.Facts.LimitW {
+			c.Facts.LimitW = &w
+		}
+	}
 	if m, err := session.Identify(a.hostRoot, top, model.Given{}); err == nil {
 		minW, maxW, arch := model.CCFCoefficients(m)
 		c.Facts.CCF = &report.CCF{MinW: minW, MaxW: maxW, Arch: arch}
@@ -217,9 +331,28 @@ func planOf(c *report.Calibration, top *topology.Topology) (calibrate.Mode, []ca
 	if err != nil {
 		return mode, nil, err
 	}
-	steps, err := calibrate.Plan(mode, top, allowed, c.Plan.Seed)
+	site := calibrate.Site{Topology: top, Allowed: allowed, Memory: memory()}
+	if len(allowed) > 0 {
+		site.Caches = topology.Caches("", allowed[0]) // loads run here, whatever host root is read
+	}
+	if c.Plan.DwellS > 0 {
+		mode.Dwell = time.Duration(c.Plan.DwellS * float64(time.Second))
+	}
+	if c.Plan.SettleS > 0 {
+		mode.Settle = time.Duration(c.Plan.SettleS * float64(time.Second))
+	}
+	steps, err := calibrate.Plan(mode, site, c.Plan.Seed)
 	c.Plan.SettleS, c.Plan.DwellS, c.Plan.Repeats, c.Plan.Points = mode.Settle.Seconds(), mode.Dwell.Seconds(), mode.Repeats, len(steps)
 	return mode, steps, err
+}
+
+// memory is what this machine has, in bytes, 0 where the kernel does not say.
+func memory() int64 {
+	var i unix.Sysinfo_t
+	if unix.Sysinfo(&i) != nil {
+		return 0
+	}
+	return int64(uint64(i.Totalram) * uint64(i.Unit))
 }
 
 func headOf(c *report.Calibration) calibrate.Head {

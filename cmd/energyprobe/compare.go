@@ -137,8 +137,12 @@ func (a *app) runSides(cmd *cobra.Command, f *compareFlags, args []string) (*rep
 	if err != nil {
 		return nil, err
 	}
+	profile, err := a.profileOf()
+	if err != nil {
+		return nil, err
+	}
 	t, err := a.try(cmd.Context(), &f.trialFlags, session.Options{
-		Root: a.hostRoot, Source: a.source, Tool: tool(), Command: c,
+		Root: a.hostRoot, Source: a.source, Tool: tool(), Command: c, Profile: profile,
 	}, commands)
 	if err != nil && t != nil {
 		if writeErr := a.deliver(t); writeErr != nil {

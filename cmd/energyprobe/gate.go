@@ -88,8 +88,12 @@ func (a *app) gate(cmd *cobra.Command, f *gateFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	profile, err := a.profileOf()
+	if err != nil {
+		return err
+	}
 	t, err := a.try(cmd.Context(), &f.trialFlags, session.Options{
-		Root: a.hostRoot, Source: a.source, Tool: tool(), Command: c,
+		Root: a.hostRoot, Source: a.source, Tool: tool(), Command: c, Profile: profile,
 	}, []trial.Command{{Name: shell.Join(args), Argv: args}})
 	if err != nil {
 		return keepFailure(err)

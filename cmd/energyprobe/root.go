@@ -49,9 +49,12 @@ type app struct {
 	format   string
 	out      string
 	hostRoot string
-	quiet    bool
-	history  bool // keep the result
-	top      int  // rows of processes, for output.Options
+	// hostProfile is the file of a calibration, "" for the one of this host.
+	hostProfile string
+
+	quiet   bool
+	history bool // keep the result
+	top     int  // rows of processes, for output.Options
 }
 
 // run executes one command line and returns the exit status.

@@ -93,13 +93,14 @@ write after its end is lost, unless --wait-all waits for them.`,
 	fl.BoolVar(&f.waitAll, "wait-all", false, "measure until the last process the command started has ended")
 	fl.StringVar(&f.phasePattern, "phase-pattern", "", "a line of the command's output that matches `REGEXP` begins a phase (the command then sees a pipe, not a terminal)")
 	fl.Float64Var(&f.tdpW, "tdp", 0, "thermal design power of one socket in `WATTS`, for the models")
+	a.addHostProfile(c)
 	f.splitFlags.add(c)
 	f.trials.add(c, 0)
 	groupUsage(c, []flagGroup{
 		{"What to measure", []string{"pid", "cgroup", "all", "duration", "wait-all", "user"}},
 		{"Whose joules they are", splitFlagNames[:]},
 		{"How often", []string{"repeat", "warmup", "prepare", "cleanup", "ignore-failure", "show-output"}},
-		{"How to measure", []string{"source", "interval", "phase-pattern", "cross-check", "per-core", "tdp", "host-root"}},
+		{"How to measure", []string{"source", "interval", "phase-pattern", "cross-check", "per-core", "tdp", "host-profile", "host-root"}},
 		{"The result", []string{"format", "output", "history", "quiet", "help"}},
 	})
 	return c
@@ -191,10 +192,15 @@ func (a *app) measure(cmd *cobra.Command, f runFlags, args []string) error {
 	if err := a.checkFlags(); err != nil {
 		return err
 	}
+	profile, err := a.profileOf()
+	if err != nil {
+		return err
+	}
 	o := session.Options{
 		Root: a.hostRoot, Source: a.source, PerCore: f.perCore, Interval: f.interval, CrossCheck: f.crossCheck,
 		TDPW: f.tdpW, Tool: tool(), PID: f.pid, Cgroup: f.cgroup, Machine: f.all, Duration: f.duration, WaitAll: f.waitAll,
 		Attribution: f.attribution, IdlePolicy: f.idle, IdleW: f.idleW, Baseline: f.baseline, Threads: f.threads,
+		Profile: profile,
 	}
 	a.top = f.rows()
 	if len(args) > 0 {

@@ -99,6 +99,18 @@ type PackageUsage struct {
 	Unknown [NumDomains]float64
 }
 
+// AwakeSeconds is how long anything ran on the package: of an interval at most
+// all of it, and as much as its CPUs were busy together. It is sharp where
+// intervals are as short as the counters' refresh, and too much where CPUs take
+// turns within long ones.
+func (p *PackageUsage) AwakeSeconds() float64 {
+	sum := 0.0
+	for _, b := range p.Loads {
+		sum += min(b.Busy, b.Seconds)
+	}
+	return sum
+}
+
 // Process is what one process did, on all packages.
 type Process struct {
 	PID, PPID int

@@ -11,6 +11,9 @@ type Window struct {
 	DurationS   float64
 	MachineCPUS float64 // CPU seconds all visible CPUs were busy
 	CommandCPUS float64 // of these, the command and everything it started
+
+	Profile *Profile    // of a calibration that suits the processor; nil for none
+	Use     []SocketUse // what each socket did, where that is known
 }
 
 // Result is what one model says of a window.
@@ -24,12 +27,13 @@ type Result struct {
 	// command's share of the rest, by CPU time.
 	IdleJ, CommandJ Range
 	WholeSocket     bool
+	Tier            string // of the profile that speaks; "" of a published model
 	Description     string
 	Assumptions     []string
 }
 
-// Estimate applies every model to a window; the principal one, ShareName,
-// comes first. An error names the field of w that makes no sense.
+// Estimate applies every model to a window; the principal one comes first: that
+// of the profile, or where there is none ShareName. An error names the field of w that makes no sense.
 func Estimate(w Window) ([]Result, error) {
 	m, err := NewMachine(w.Host)
 	if err != nil {
@@ -48,7 +52,15 @@ func Estimate(w Window) ([]Result, error) {
 	w.MachineCPUS = max(w.MachineCPUS, w.CommandCPUS)
 	u := m.utilisation(w.DurationS, w.MachineCPUS)
 
-	results := []Result{w.principal(m)}
+	var results []Result
+	if w.Profile != nil {
+		r, err := w.calibrated()
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, r)
+	}
+	results = append(results, w.principal(m))
 	for _, f := range Formulas() {
 		results = append(results, w.published(f, u))
 	}
@@ -61,7 +73,8 @@ func Estimate(w Window) ([]Result, error) {
 	return results, nil
 }
 
-// principal is energyprobe's own estimate, of the visible machine alone.
+// principal is energyprobe's own estimate without a calibration, of the visible
+// machine alone.
 func (w Window) principal(m *Machine) Result {
 	e := m.Energy(w.DurationS, w.MachineCPUS)
 	r := Result{

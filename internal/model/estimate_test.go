@@ -26,7 +26,7 @@ func hosts(t *testing.T) map[string]Host {
 
 func estimate(t *testing.T, h Host, durationS, machineS, commandS float64) map[string]Result {
 	t.Helper()
-	rs, err := Estimate(Window{h, durationS, machineS, commandS})
+	rs, err := Estimate(Window{Host: h, DurationS: durationS, MachineCPUS: machineS, CommandCPUS: commandS})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestCurvesAreConcave(t *testing.T) {
 }
 
 func TestEstimateRefuses(t *testing.T) {
-	good := Window{hosts(t)["guest, named"], 10, 12, 10}
+	good := Window{Host: hosts(t)["guest, named"], DurationS: 10, MachineCPUS: 12, CommandCPUS: 10}
 	for field, spoil := range map[string]func(*Window){
 		"cpus":                       func(w *Window) { w.CPUs = 0 },
 		"sockets":                    func(w *Window) { w.Sockets = -1 },
@@ -233,7 +233,7 @@ func FuzzEstimate(f *testing.F) {
 	f.Add(64, 2, false, 1e308, 1e-308, 1e308, 0.0, 5.0)
 	f.Fuzz(func(t *testing.T, cpus, sockets int, virtual bool, tdp, perThread, d, busy, cmd float64) {
 		h := Host{cpus, sockets, virtual, Match{TDP: Range{tdp / 2, tdp, tdp * 2}, PerThread: Exactly(perThread), Server: true}}
-		rs, err := Estimate(Window{h, d, busy, cmd})
+		rs, err := Estimate(Window{Host: h, DurationS: d, MachineCPUS: busy, CommandCPUS: cmd})
 		if err != nil {
 			return
 		}

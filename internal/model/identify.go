@@ -23,6 +23,7 @@ type Identity struct {
 // Given is what is known of the thermal design power without the table.
 type Given struct {
 	UserW     float64 // the user says so; 0 when not
+	ProfileW  float64 // a calibration of this processor model says so; 0 when there is none
 	HardwareW float64 // powercap's long_term max_power_uw or MSR 0x614 (Intel SDM vol. 3, 15.10.3)
 }
 
@@ -69,6 +70,8 @@ func (m Match) Source() string {
 	switch m.Step {
 	case ByUser:
 		return "given by the user"
+	case ByProfile:
+		return "as in the host profile"
 	case ByHardware:
 		return "stated by the processor"
 	case ByName, ByAlias:
@@ -117,6 +120,8 @@ func (t *Table) Identify(id Identity, given Given) (Match, error) {
 	switch {
 	case given.UserW > 0:
 		m.state(ByUser, given.UserW, VendorData)
+	case given.ProfileW > 0:
+		m.state(ByProfile, given.ProfileW, VendorData)
 	case given.HardwareW >= minHardwareW && given.HardwareW <= maxHardwareW:
 		m.state(ByHardware, given.HardwareW, VendorData)
 	case given.HardwareW > 0:
@@ -130,6 +135,9 @@ func (t *Table) Identify(id Identity, given Given) (Match, error) {
 
 func checkGiven(id Identity, given Given) error {
 	if err := checkNotNegative("tdp given by the user", given.UserW); err != nil {
+		return err
+	}
+	if err := checkNotNegative("tdp of the profile", given.ProfileW); err != nil {
 		return err
 	}
 	if given.UserW > 2000 {

@@ -182,7 +182,7 @@ func FuzzIdentify(f *testing.F) {
 	f.Add("AMD EPYC", "AuthenticAMD", 25, 17, 1, uint64(0), 1, 2, 2, true, "", 0.0, 0.0)
 	f.Add("", "ARM", 0, 0, 0, uint64(0x413fd0c1), 1, 64, 64, false, "aws", 100.0, 250.0)
 	f.Fuzz(func(t *testing.T, name, vendor string, family, model, stepping int, midr uint64, sockets, cores, threads int, virtual bool, cloud string, user, hardware float64) {
-		m, err := Identify(Identity{name, vendor, family, model, stepping, midr, sockets, cores, threads, virtual, cloud}, Given{user, hardware})
+		m, err := Identify(Identity{name, vendor, family, model, stepping, midr, sockets, cores, threads, virtual, cloud}, Given{UserW: user, HardwareW: hardware})
 		if err != nil {
 			return
 		}

@@ -168,7 +168,7 @@ func TestTierPower(t *testing.T) {
 	p := sampleProfile()
 	// 16 CPUs, half of them at work: four cores with one thread and two with
 	// both, at 3 GHz, 24 gigacycles and 36 gigainstructions a second.
-	s := SocketUse{CPUs: 16, Busy: 8, OneThread: 4, BothThreads: 2, Hz: 3e9, Cycles: 24e9, Instructions: 36e9}
+	s := SocketUse{CPUs: 16, Busy: 8, Awake: 1, OneThread: 4, BothThreads: 2, Hz: 3e9, Cycles: 24e9, Instructions: 36e9}
 	for name, want := range map[string]float64{
 		T0: 150 * 0.5,
 		T1: 90,
@@ -193,7 +193,7 @@ func TestTierPower(t *testing.T) {
 func TestSimplerTierStandsIn(t *testing.T) {
 	p := sampleProfile()
 	p.Package.Best = T3
-	use := SocketUse{CPUs: 16, Busy: 8, OneThread: 8, Hz: 3e9, Cycles: math.NaN(), Instructions: math.NaN()}
+	use := SocketUse{CPUs: 16, Busy: 8, Awake: 1, OneThread: 8, Hz: 3e9, Cycles: math.NaN(), Instructions: math.NaN()}
 	for _, c := range []struct {
 		hz   float64
 		want string
@@ -231,7 +231,7 @@ func FuzzParseProfile(f *testing.F) {
 		if err != nil {
 			return
 		}
-		use := SocketUse{CPUs: 8, Busy: 4, OneThread: 4, Hz: 2e9, Cycles: 8e9, Instructions: 8e9}
+		use := SocketUse{CPUs: 8, Busy: 4, Awake: 1, OneThread: 4, Hz: 2e9, Cycles: 8e9, Instructions: 8e9}
 		got, name, err := p.Package.Power([]SocketUse{use})
 		if err == nil && (math.IsNaN(got.Nominal) || got.Low > got.High || name == "") {
 			t.Errorf("%s: %+v", name, got)

@@ -15,12 +15,19 @@ const (
 
 // SocketUse is what one socket does, on average, per second.
 type SocketUse struct {
-	CPUs int     // logical CPUs online
-	Busy float64 // CPU seconds per second, at most CPUs
+	CPUs  int     // logical CPUs online
+	Busy  float64 // CPU seconds per second, at most CPUs
+	Awake float64 // part of the time in which any CPU was busy, 0 to 1
 	// Cores at work with one of their threads, and with both.
 	OneThread, BothThreads float64
 	Hz                     float64 // clock of the CPUs at work; NaN where it is not known
 	Cycles, Instructions   float64 // per second; NaN where they are not counted
+}
+
+// UnknownUse is the use of a socket of which nothing is known.
+func UnknownUse() SocketUse {
+	nan := math.NaN()
+	return SocketUse{Busy: nan, Awake: nan, OneThread: nan, BothThreads: nan, Hz: nan, Cycles: nan, Instructions: nan}
 }
 
 // utilisation is the part of the socket's CPUs that is at work.
@@ -31,24 +38,16 @@ func (s SocketUse) utilisation() float64 {
 	return min(s.Busy/float64(s.CPUs), 1)
 }
 
-// active is 1 for a socket on which anything runs, beyond what an idle system
-// does for itself.
-func (s SocketUse) active() float64 {
-	if s.Busy > 0.02 {
-		return 1
-	}
-	return 0
-}
-
 // Features returns what the coefficients of a linear tier are multiplied with,
 // and how each is called; what is not known is NaN. Watts are per giga, so that
 // the coefficients are of one size.
 //
-//	T2  P = idle + a C1 + b C2 + c C f + d C f^3 + e [socket at work]
-//	T3  P = idle + a cycles + b instructions + e [socket at work]
+//	T2  P = idle + a C1 + b C2 + c C f + d C f^3 + e A
+//	T3  P = idle + a cycles + b instructions + e A
 //
-// with C1 and C2 the cores at work with one and both threads, C their sum and f
-// the clock (dynamic power goes with f V^2, and V with f: Chandrakasan and
+// with C1 and C2 the cores at work with one and both threads, C their sum, f the
+// clock and A the part of the time in which the socket is awake: a socket of
+// which one core works can't sleep (dynamic power goes with f V^2, and V with f: Chandrakasan and
 // Brodersen, Proceedings of the IEEE 83, 1995).
 func (s SocketUse) Features(tier string) (names []string, values []float64) {
 	cores := s.OneThread + s.BothThreads
@@ -58,11 +57,11 @@ func (s SocketUse) Features(tier string) (names []string, values []float64) {
 	}
 	switch tier {
 	case T2:
-		return []string{"idle", "core", "core-both-threads", "core-ghz", "core-ghz3", "socket-at-work"},
-			[]float64{1, s.OneThread, s.BothThreads, cores * ghz, cores * ghz * ghz * ghz, s.active()}
+		return []string{"idle", "core", "core-both-threads", "core-ghz", "core-ghz3", "socket-awake"},
+			[]float64{1, s.OneThread, s.BothThreads, cores * ghz, cores * ghz * ghz * ghz, s.Awake}
 	case T3:
-		return []string{"idle", "gigacycles", "gigainstructions", "socket-at-work"},
-			[]float64{1, s.Cycles / 1e9, s.Instructions / 1e9, s.active()}
+		return []string{"idle", "gigacycles", "gigainstructions", "socket-awake"},
+			[]float64{1, s.Cycles / 1e9, s.Instructions / 1e9, s.Awake}
 	}
 	return nil, nil
 }

@@ -95,6 +95,9 @@ func calibrationAnswer(c *report.Calibration) string {
 		return "Not calibrated: no model could be fitted and tried."
 	}
 	s := fmt.Sprintf("Grade %s: %s is off by %s of the power on work that it had not seen", c.Grade, best.Name, percent(*best.Holdout.WMAPE.Value/100))
+	if v := c.Plan.Validates; v != nil {
+		s = fmt.Sprintf("Grade %s: %s of the host profile %s is off by %s of the power here", c.Grade, best.Name, plain(v.Path), percent(*best.Holdout.WMAPE.Value/100))
+	}
 	if naive != nil && naive.Holdout != nil && naive.Holdout.WMAPE.Value != nil {
 		s += ", TDP x utilisation by " + percent(*naive.Holdout.WMAPE.Value/100)
 	}
@@ -275,7 +278,7 @@ func calibrationCSV(w io.Writer, c *report.Calibration) error {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true // RFC 4180, 2.1
 	header := []string{"workload", "shape", "load", "placement", "cpus", "repeat", "holdout", "used", "started_at", "duration_s",
-		"socket", "power_w", "uncertainty_w", "dram_w", "busy", "one_thread", "both_threads", "frequency_hz", "instructions", "background", "steal", "verdicts"}
+		"socket", "power_w", "uncertainty_w", "dram_w", "busy", "awake", "one_thread", "both_threads", "frequency_hz", "instructions", "background", "steal", "verdicts"}
 	if err := out.Write(header); err != nil {
 		return err
 	}
@@ -287,7 +290,7 @@ func calibrationCSV(w io.Writer, c *report.Calibration) error {
 		}
 		for _, s := range p.Sockets {
 			row := []string{p.Workload, p.Shape, exact(&p.Load), p.Placement, p.CPUs, strconv.Itoa(p.Repeat), strconv.FormatBool(p.Holdout), strconv.FormatBool(p.Used),
-				p.StartedAt.Format(time.RFC3339Nano), exact(&p.DurationS), strconv.Itoa(s.Socket), exact(s.PowerW), exact(s.UncertaintyW), exact(s.DRAMW), exact(s.Busy),
+				p.StartedAt.Format(time.RFC3339Nano), exact(&p.DurationS), strconv.Itoa(s.Socket), exact(s.PowerW), exact(s.UncertaintyW), exact(s.DRAMW), exact(s.Busy), exact(s.Awake),
 				exact(s.OneThread), exact(s.BothThreads), exact(s.FrequencyHz), exact(s.Instructions), exact(p.Background), exact(p.Steal), codes}
 			if err := out.Write(row); err != nil {
 				return err

@@ -124,6 +124,9 @@ func runRows(r *report.Run) []valueRow {
 		}
 	}
 	rows = append(rows, text("source", r.Source.Name), text("quality", string(r.Source.Quality)))
+	if h := r.Host.Profile; h != nil {
+		rows = append(rows, text("profile", h.Path), text("profile.sha256", h.DataSHA256))
+	}
 	if r.Source.UpdateIntervalS != nil {
 		rows = append(rows, num("source.update_interval", "s", *r.Source.UpdateIntervalS))
 	}

@@ -3,6 +3,7 @@ package output
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/report"
@@ -134,7 +135,19 @@ func sourceText(r *report.Run) string {
 	if wraps := wrapsText(r); wraps != "" {
 		s += ", " + wraps
 	}
+	if h := r.Host.Profile; h != nil {
+		s += ", " + profileText(h)
+	}
 	return s
+}
+
+// profileText says which calibration the estimates lean on.
+func profileText(h *report.HostProfile) string {
+	s := fmt.Sprintf("host profile %s (grade %s, %s, calibrated %s against %s", plain(h.Path), plain(h.Grade), plain(h.Tier), h.CreatedAt.UTC().Format(time.DateOnly), plain(h.Source))
+	if h.Forced {
+		s += ", forced"
+	}
+	return s + ")"
 }
 
 // wrapsText says how often counters started again at 0 meanwhile.

@@ -36,6 +36,7 @@ func calibrated() *report.Calibration {
 			busy := 40 * load
 			watts := (32 + 70*math.Sqrt(load)*more + 25*load*load) * wobble
 			s := report.SocketLoad{Socket: k, CPUs: 40, PowerW: &watts, UncertaintyW: value(0.2), DRAMW: value(6 + 3*load), Busy: &busy}
+			s.Awake = value(min(1, 4*load))
 			s.OneThread, s.BothThreads = value(20*2*load*(1-load)), value(20*load*load)
 			if load > 0 {
 				hz := (3.1 - 0.6*load) * 1e9

@@ -35,7 +35,7 @@ func calibration(t testing.TB) *report.Calibration {
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps, err := calibrate.Plan(mode, top, top.Online, 42)
+	steps, err := calibrate.Plan(mode, calibrate.Site{Topology: top, Allowed: top.Online}, 42)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func loaded(t *topology.Topology, s calibrate.Step, socket int, more float64) re
 		kind = 1
 	}
 	watts := (31 + kind*(22*math.Min(busy, 1)+(2.1*one+2.9*both)*math.Pow(hz/2.5e9, 1.4))) * more
-	l := report.SocketLoad{Socket: socket, CPUs: 40, PowerW: &watts, UncertaintyW: ptr(0.1), DRAMW: ptr(5 + 4*u), Busy: &busy, OneThread: &one, BothThreads: &both}
+	l := report.SocketLoad{Socket: socket, CPUs: 40, PowerW: &watts, UncertaintyW: ptr(0.1), DRAMW: ptr(5 + 4*u), Busy: &busy, Awake: ptr(math.Min(busy, 1)), OneThread: &one, BothThreads: &both}
 	if busy > 0 {
 		l.FrequencyHz, l.Instructions = &hz, ptr(busy*hz*(0.7+0.6*kind))
 	}

@@ -22,7 +22,7 @@ type Calibration struct {
 	Points   []CalibrationPoint `json:"points"`   // in the order of time
 	Verdicts []Verdict          `json:"verdicts"` // on the whole; those on a point stand with it
 	Models   []ModelQuality     `json:"models"`   // published ones first, then the fitted tiers
-	Best     string             `json:"best"`     // the fitted tier to use; "" where none could be fitted
+	Best     string             `json:"best"`     // the fitted tier to use, or the profile's; "" where none could be fitted or tried
 	Grade    string             `json:"grade"`    // of the best: A, B, C or FAIL
 	Warnings []Warning          `json:"warnings"` // what a reader should know; empty when all went well
 }
@@ -36,6 +36,8 @@ type CalibrationPlan struct {
 	Repeats int     `json:"repeats"`          // how often every point is visited
 	Points  int     `json:"points"`           // how many were planned; fewer were made where it was interrupted
 	Forced  bool    `json:"forced,omitempty"` // whether a verdict against the host was overruled with --force
+	// Validates is the host profile that was tried, where nothing was fitted.
+	Validates *HostProfile `json:"validates,omitempty"`
 }
 
 // CalibrationFacts are what quality control must know of a host.
@@ -100,7 +102,8 @@ type SocketLoad struct {
 	UncertaintyW *float64 `json:"uncertainty_w"` // half-width of a 95 % interval
 	DRAMW        *float64 `json:"dram_w"`        // of its memory; null when there is no counter
 	Busy         *float64 `json:"busy"`          // CPU seconds per second, of everything that ran
-	OneThread    *float64 `json:"one_thread"`    // cores at work with one of their threads, on average, as the load was placed
+	Awake        *float64 `json:"awake"`         // part of the time in which any of its CPUs was busy
+	OneThread    *float64 `json:"one_thread"`    // cores at work with one of their threads, on average: the CPU seconds, as the load was placed
 	BothThreads  *float64 `json:"both_threads"`  // and with both
 	FrequencyHz  *float64 `json:"frequency_hz"`  // cycles per CPU second; null without a counter for cycles
 	Instructions *float64 `json:"instructions"`  // per second; null without a counter
@@ -110,12 +113,13 @@ type SocketLoad struct {
 const (
 	ModelPublished = "published" // knows the TDP, and not this host
 	ModelFitted    = "fitted"    // to this host
+	ModelProfile   = "profile"   // fitted before, or elsewhere, and read from a host profile
 )
 
 // ModelQuality is how far a model is off, in power of all sockets.
 type ModelQuality struct {
 	Name        string `json:"name"`             // tdp-naive, teads, ..., T0 to T3
-	Kind        string `json:"kind"`             // published or fitted
+	Kind        string `json:"kind"`             // published, fitted or profile
 	Description string `json:"description"`      // in words
 	Reason      string `json:"reason,omitempty"` // why it says nothing here
 	// Training is its error on the points that models are fitted to: of a fitted

@@ -79,6 +79,19 @@ type Host struct {
 	Virtualization string `json:"virtualization"` // none, kvm, firecracker, ... container runtimes included: "docker on kvm"
 	CPU            CPU    `json:"cpu"`
 	TDP            TDP    `json:"tdp_w"`
+	// Profile is what a calibration learnt of this processor, where it was used.
+	Profile *HostProfile `json:"profile,omitempty"`
+}
+
+// HostProfile says which calibration a result leans on.
+type HostProfile struct {
+	Path       string    `json:"path"`             // of the file
+	CreatedAt  time.Time `json:"created_at"`       // when the calibration ended
+	Grade      string    `json:"grade"`            // A, B, C or FAIL
+	Tier       string    `json:"tier"`             // the fitted model that spoke: T0 to T3
+	Source     string    `json:"source"`           // whose counters it was fitted to
+	Forced     bool      `json:"forced,omitempty"` // whether a verdict against the host was overruled
+	DataSHA256 string    `json:"data_sha256"`      // of the points it was fitted to
 }
 
 // CPU identifies the processor.

@@ -47,7 +47,7 @@ func (c *checker) point(p *report.CalibrationPoint) {
 			name string
 			v    *float64
 		}{
-			{"power_w", s.PowerW}, {"uncertainty_w", s.UncertaintyW}, {"dram_w", s.DRAMW}, {"busy", s.Busy}, {"one_thread", s.OneThread},
+			{"power_w", s.PowerW}, {"uncertainty_w", s.UncertaintyW}, {"dram_w", s.DRAMW}, {"busy", s.Busy}, {"awake", s.Awake}, {"one_thread", s.OneThread},
 			{"both_threads", s.BothThreads}, {"frequency_hz", s.FrequencyHz}, {"instructions", s.Instructions},
 		} {
 			if f.v != nil {

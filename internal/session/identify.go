@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,6 +19,9 @@ import (
 // identify finds out what the processor is and which power it may draw.
 func (s *session) identify() {
 	given := model.Given{UserW: s.TDPW}
+	if s.profile != nil {
+		given.ProfileW = s.profile.TDPW
+	}
 	for _, o := range s.opened {
 		for _, socket := range s.topo.Sockets() {
 			if w, ok := o.TDPW(socket); ok && given.HardwareW == 0 {
@@ -26,9 +30,19 @@ func (s *session) identify() {
 		}
 	}
 	s.match, s.modelErr = model.Identify(ModelIdentity(s.Root, s.topo), given)
-	if s.modelErr == nil {
-		s.machine, s.modelErr = model.NewMachine(s.modelHost())
+	if s.modelErr != nil {
+		return
 	}
+	if s.machine, s.modelErr = model.NewMachine(s.modelHost()); s.profile == nil || s.modelErr != nil {
+		return
+	}
+	m, err := s.profile.Machine(s.modelHost())
+	if err != nil {
+		s.warn("profile-unsuited", fmt.Sprintf("the host profile %s is not used: %v", s.profile.Path, err), "calibrate again: energyprobe calibrate")
+		s.profile = nil
+		return
+	}
+	s.machine = m
 }
 
 // ModelIdentity is what a host says of its processor, for the table of them.

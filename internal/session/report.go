@@ -27,6 +27,9 @@ func (s *session) report() *report.Run {
 	s.target.describe(r)
 	s.putMetrics(r)
 	results := s.runModels(r)
+	if len(results) > 0 {
+		r.Host.Profile = s.profileReport(results[0].Tier)
+	}
 	if s.measured() {
 		s.checkFiltering()
 		r.Domains = s.domains(t)
@@ -156,7 +159,10 @@ func (s *session) runModels(r *report.Run) []model.Result {
 		return nil
 	}
 	machine, target := busy(r)
-	results, err := model.Estimate(model.Window{Host: s.modelHost(), DurationS: r.DurationS, MachineCPUS: machine, CommandCPUS: target})
+	results, err := model.Estimate(model.Window{
+		Host: s.modelHost(), DurationS: r.DurationS, MachineCPUS: machine, CommandCPUS: target,
+		Profile: s.profile.model(), Use: s.socketUse(r.DurationS),
+	})
 	if err != nil {
 		s.warn("models-failed", "the power models could not be applied: "+err.Error(), "give the processor's power with --tdp WATTS")
 	}

@@ -39,6 +39,8 @@ type Options struct {
 	Interval   time.Duration
 	CrossCheck bool
 	TDPW       float64 // the user's own word on the socket's power, 0 for none
+	// Profile is what a calibration learnt of this processor; nil for none.
+	Profile *HostProfile
 
 	Attribution string        // how joules are split: a name of energy.Method, or "auto" or "" for the best there is
 	IdlePolicy  string        // who gets the idle machine's energy: "none" or "", "proportional", "reserved"
@@ -94,6 +96,7 @@ type session struct {
 	match    model.Match // what processor this is, for models and TDP
 	modelErr error       // why no model applies to it
 	machine  *model.Machine
+	profile  *HostProfile // the one in use: it suits the processor
 
 	tracks  []*energy.Track  // the source in use, then those to compare with
 	opened  []*source.Opened // likewise; nil for the model
@@ -123,6 +126,9 @@ func (s *session) open() error {
 		return fmt.Errorf("read the processors of this host: %w", err)
 	}
 	s.topo = topo
+	if err := s.takeProfile(); err != nil {
+		return err
+	}
 	// What follows takes several milliseconds that the user waits for, and most
 	// machines have a second processor: the command comes to its gate while the
 	// counters are opened and the processor table is parsed. All of it is over

@@ -151,7 +151,7 @@ func (s *session) openKernel() {
 		return
 	}
 	n := possible(s.topo)
-	o := bpfprog.Options{Places: a.places, CPUs: n, Siblings: siblings(s.topo, n), Threads: s.Threads}
+	o := bpfprog.Options{Places: a.places, CPUs: n, Siblings: siblings(s.topo, n), Threads: s.Threads, Rho: s.profile.rho()}
 	if a.cycles != nil {
 		o.Cycles, o.Instructions = a.cycles.Cycles, a.cycles.Instructions
 	} else if !s.wants(energy.ByTime) {
