@@ -17,7 +17,7 @@ import (
 const naive = "tdp-naive"
 
 func calibrationSection(d Document, c *report.Calibration) Section {
-	s := Section{Title: "Calibration of " + hostName(c), Kicker: "Began " + date(c.StartedAt), Facts: calibrationFacts(d, c),
+	s := Section{Title: calibrationTitle(c), Kicker: "Began " + date(c.StartedAt), Facts: calibrationFacts(d, c),
 		Warnings: append(hostVerdicts(c), c.Warnings...), Refused: c.Source.Refused}
 	s.Lead = []string{output.CalibrationAnswer(c), sentence(output.CalibrationOrigin(c)) + ". " + output.UsedText(c) + "."}
 	for _, draw := range []func(Document, *report.Calibration) (Figure, bool){errorFigure, parityFigure, loadFigure, residualFigure, driftFigure} {
@@ -30,12 +30,33 @@ func calibrationSection(d Document, c *report.Calibration) Section {
 			s.Tables = append(s.Tables, t)
 		}
 	}
-	s.Provenance = append(hostFacts(d, "", c.Host),
+	s.Provenance = append(append(hostFacts(d, "", c.Host), profileFacts(d, c)...),
 		Fact{Label: "source", Value: Value{Text: fmt.Sprintf("%s (%s)", output.Plain(c.Source.Name), c.Source.Quality), Source: d.at("source")}},
 		Fact{Label: "plan", Value: Value{Text: planText(c.Plan), Source: d.at("plan")}, Note: fmt.Sprintf("in an order drawn from seed %d", c.Plan.Seed)},
 		Fact{Label: "made by", Value: Value{Text: toolText(c.Tool), Source: d.at("tool")}},
 		Fact{Label: "run", Value: Value{Text: output.Plain(c.RunID), Source: d.at("run_id")}})
 	return s
+}
+
+// calibrationTitle tells a calibration from a host profile that was tried.
+func calibrationTitle(c *report.Calibration) string {
+	if v := c.Plan.Validates; v != nil {
+		return "Host profile " + brief(output.Plain(v.Path), 40) + " tried on " + hostName(c)
+	}
+	return "Calibration of " + hostName(c)
+}
+
+// profileFacts say what host profile was tried, if one was.
+func profileFacts(d Document, c *report.Calibration) []Fact {
+	v := c.Plan.Validates
+	if v == nil {
+		return nil
+	}
+	note := "its own grade was " + output.Plain(v.Grade) + ", fitted to the counters of " + output.Plain(v.Source)
+	if v.Forced {
+		note += ", forced against the verdicts"
+	}
+	return []Fact{{Label: "host profile", Value: Value{Text: output.Plain(v.Path) + ", made " + date(v.CreatedAt), Source: d.at("plan.validates")}, Note: note}}
 }
 
 func hostName(c *report.Calibration) string {
@@ -102,6 +123,9 @@ func calibrationFacts(d Document, c *report.Calibration) []Fact {
 	of := "no model was fitted"
 	if c.Best != "" {
 		of = "of " + output.Plain(c.Best) + ", which was chosen"
+		if c.Plan.Validates != nil {
+			of = "of " + output.Plain(c.Best) + ", which the profile uses"
+		}
 	}
 	facts := []Fact{{Label: "grade", Value: Value{Text: output.Plain(c.Grade), Reason: "it was not graded", Source: d.at("grade")}, Note: of}}
 	for _, name := range slices.Compact([]string{c.Best, naive}) {
@@ -157,7 +181,7 @@ func signedRangeNote(w report.WithRange) string {
 
 // qualityTable is how far every model is off on the holdout.
 func qualityTable(d Document, c *report.Calibration) Table {
-	t := Table{Caption: "Models on work that none was fitted to", Left: 2,
+	t := Table{Caption: "Models on the holdout: work that none was fitted to", Left: 2,
 		Header: []string{"model", "kind", "wMAPE", "95 % interval", "MAE", "bias", "P95", "R²", "energy"},
 		Note: "An error is what a model says less what was measured. wMAPE: the mean size of the error, as a part of the mean power. MAE: the same in watts. " +
 			"Bias: the mean error. P95: 95 % of the points are off by less. Energy: the error of the joules of all these points together."}
@@ -199,9 +223,11 @@ func nameOf(c *report.Calibration, i int) string {
 // modelsTable says what the models are, and how they do on what models are
 // fitted to.
 func modelsTable(d Document, c *report.Calibration) Table {
-	t := Table{Caption: "What the models are, and how they do on the work that models are fitted to", Folded: true, Left: 2,
-		Header: []string{"model", "what it is", "points", "wMAPE", "bias", "energy"},
-		Note:   "A fitted model is tried on each workload as it is when fitted to the others."}
+	t := Table{Caption: "What the models are, and how they do on the other work", Folded: true, Left: 2,
+		Header: []string{"model", "what it is", "points", "wMAPE", "bias", "energy"}}
+	if c.Plan.Validates == nil {
+		t.Note = "A fitted model is tried on each workload as it is when fitted to the others."
+	}
 	for i := range c.Models {
 		m := &c.Models[i]
 		e, at := m.Training, fmt.Sprintf("models[%d].training", i)
@@ -283,7 +309,7 @@ func verdictTable(d Document, c *report.Calibration) Table {
 
 // pointTable has every point, in the order of time.
 func pointTable(d Document, c *report.Calibration) *Table {
-	t := &Table{Left: 3, Header: []string{"point", "CPUs", "for", "after", "utilisation", "power"}}
+	t := &Table{Left: 3, Header: []string{"point", "CPUs", "part", "after", "utilisation", "power"}}
 	for i := range c.Points[:min(len(c.Points), maxRows)] {
 		p := &c.Points[i]
 		t.Rows = append(t.Rows, []Value{{Text: pointName(p)}, plainText(cmp.Or(p.CPUs, "-")), {Text: partOf(p)}, d.after(c, i), d.utilisation(p, i), d.wattsOf(p, i)})
@@ -294,15 +320,16 @@ func pointTable(d Document, c *report.Calibration) *Table {
 	return t
 }
 
-// partOf says what a point is for.
+// partOf says what a point is for: models are fitted to those for training,
+// here or on the host of a profile, and never to the holdout.
 func partOf(p *report.CalibrationPoint) string {
 	switch {
 	case !p.Used:
 		return "left out"
 	case p.Holdout:
-		return "trying"
+		return "holdout"
 	}
-	return "fitting"
+	return "training"
 }
 
 func (d Document) utilisation(p *report.CalibrationPoint, i int) Value {

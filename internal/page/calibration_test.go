@@ -128,6 +128,14 @@ func TestCalibrationOfLess(t *testing.T) {
 			c.Facts.Filtered = true
 			calibrate.Conclude(c, calibrate.FactsOf(c))
 		}, []string{"The grade is lowered: the processor adds noise"}, nil},
+		"a host profile": {func(c *report.Calibration) {
+			p, err := calibrate.ProfileOf(c, calibrate.Conclude(c, calibrate.FactsOf(c)), calibrate.FactsOf(c))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Plan.Validates = &report.HostProfile{Path: "twin.json", CreatedAt: start, Grade: p.Grade, Tier: p.Package.Best, Source: p.Source}
+			calibrate.Validate(c, calibrate.FactsOf(c), p)
+		}, []string{"Host profile twin.json tried on web-07", "of the host profile twin.json is off by", ", which the profile uses", "(chosen) profile", "twin.json, made 3 November 2026", "its own grade was"}, nil},
 		"no TDP": {func(c *report.Calibration) {
 			c.Host.TDP = report.TDP{}
 			calibrate.Conclude(c, calibrate.FactsOf(c))
@@ -206,6 +214,31 @@ func TestCalibrationRows(t *testing.T) {
 	}
 	if rows := calibrationRows(Document{File: "c.json"}, refused(t)); len(rows) != 1 || rows[0].reason == "" || !strings.Contains(rows[0].verdict, "Not calibrated") {
 		t.Errorf("refused: %+v", rows)
+	}
+}
+
+// Beside other results a calibration leaves them room at the top, and says of
+// which host it is.
+func TestCalibrationHeadline(t *testing.T) {
+	run := Document{File: "r.json", Value: stored(t, "run-server")}
+	for name, c := range map[string]struct {
+		docs []Document
+		want []string
+	}{
+		"alone":   {[]Document{{File: "c.json", Value: calibration(t)}}, []string{"grade", "T1 is off by", "TDP x utilisation is off by", "its error in energy"}},
+		"a run":   {[]Document{run, {File: "c.json", Value: calibration(t)}}, []string{"web-07: T1 is off by", "web-07: TDP x utilisation is off by", "machine, ", "mean power"}},
+		"refused": {[]Document{run, {File: "c.json", Value: refused(t)}}, []string{"web-07: grade", "machine, ", "mean power", "time"}},
+	} {
+		facts := headline(c.docs)
+		if len(facts) != len(c.want) {
+			t.Errorf("%s: %d facts, want %d", name, len(facts), len(c.want))
+			continue
+		}
+		for i, f := range facts {
+			if !strings.HasPrefix(f.Label, c.want[i]) || f.Text == "" {
+				t.Errorf("%s: fact %d is %q, %q; want %s", name, i, f.Label, f.Text, c.want[i])
+			}
+		}
 	}
 }
 

@@ -13,11 +13,11 @@ import (
 	"github.com/energyprobe/energyprobe/internal/report"
 )
 
-// The looks of points that models are fitted to, tried on, or neither.
+// The looks of points that models are fitted to, held out, and left out.
 var (
-	fittingLook = plot.Look{Role: plot.SeriesRole(0), Shape: plot.Dot, Hollow: true}
-	tryingLook  = plot.Look{Role: plot.SeriesRole(1), Shape: plot.Diamond}
-	leftLook    = plot.Look{Role: plot.Muted, Shape: plot.Cross}
+	trainingLook = plot.Look{Role: plot.SeriesRole(0), Shape: plot.Dot, Hollow: true}
+	holdoutLook  = plot.Look{Role: plot.SeriesRole(1), Shape: plot.Diamond}
+	leftLook     = plot.Look{Role: plot.Muted, Shape: plot.Cross}
 )
 
 func lookOf(p *report.CalibrationPoint) plot.Look {
@@ -25,9 +25,9 @@ func lookOf(p *report.CalibrationPoint) plot.Look {
 	case !p.Used:
 		return leftLook
 	case p.Holdout:
-		return tryingLook
+		return holdoutLook
 	}
-	return fittingLook
+	return trainingLook
 }
 
 // byError are the places of the models that were tried, the least off first.
@@ -47,9 +47,13 @@ func byError(c *report.Calibration) []int {
 // errorFigure shows how far every model is off.
 func errorFigure(d Document, c *report.Calibration) (Figure, bool) {
 	const title = "How far models are off on work that none was fitted to"
-	roles := map[string]plot.Role{report.ModelFitted: plot.SeriesRole(0), report.ModelPublished: plot.Idle}
+	roles := map[string]plot.Role{report.ModelFitted: plot.SeriesRole(0), report.ModelProfile: plot.SeriesRole(0), report.ModelPublished: plot.Idle}
 	chart := plot.BarChart{Frame: plot.Frame{Title: title}, Unit: "%", Axis: "error of power, wMAPE", Legend: []string{"fitted to this host", "published"},
 		Roles: []plot.Role{roles[report.ModelFitted], roles[report.ModelPublished]}}
+	choice := " The chosen model was chosen by other work: the simplest that does about as well as any on a workload that was left out."
+	if c.Plan.Validates != nil {
+		chart.Legend[0], choice = "of the host profile", " The chosen model is the one that the profile uses."
+	}
 	order := byError(c)
 	t := &Table{Header: []string{"model", "kind", "wMAPE", "95 % interval", "points"}, Left: 2}
 	for _, i := range order {
@@ -66,14 +70,14 @@ func errorFigure(d Document, c *report.Calibration) (Figure, bool) {
 		t.Rows = append(t.Rows, []Value{{Text: label}, {Text: m.Kind}, v, span, {Text: output.Count(m.Holdout.Points), Source: d.at("models[%d].holdout.points", i)}})
 	}
 	return Figure{Kind: "errors", Title: title, Scene: chart.Scene(), Table: t,
-		Caption: "The mean size of the error as a part of the mean power. Lines are 95 % intervals. The chosen model was chosen by other work: the simplest that does about as well as any on a workload that was left out."}, len(order) > 0
+		Caption: "The mean size of the error as a part of the mean power. Lines are 95 % intervals." + choice}, len(order) > 0
 }
 
 // parityFigure sets what models say against what was measured.
 func parityFigure(d Document, c *report.Calibration) (Figure, bool) {
 	const title = "Measured and modelled power"
 	chart := plot.XYChart{Frame: plot.Frame{Title: title}, XAxis: "measured", XUnit: "W", YAxis: "modelled", YUnit: "W", Parity: true,
-		Keys: []plot.XYKey{{Name: "fitted to", Look: fittingLook}, {Name: "tried on, not fitted to", Look: tryingLook},
+		Keys: []plot.XYKey{{Name: "training", Look: trainingLook}, {Name: "holdout: no model was fitted to it", Look: holdoutLook},
 			{Name: "modelled as measured", Look: plot.Look{Role: plot.Rule}, Line: true}}}
 	shown := slices.DeleteFunc([]int{modelAt(c, c.Best), modelAt(c, naive)}, func(i int) bool { return i < 0 })
 	drawn := 0
@@ -116,7 +120,7 @@ func parityPanel(d Document, c *report.Calibration, m int) plot.XYPanel {
 }
 
 func parityTable(d Document, c *report.Calibration, models []int) *Table {
-	t := &Table{Header: []string{"point", "for", "measured"}, Left: 2}
+	t := &Table{Header: []string{"point", "part", "measured"}, Left: 2}
 	for _, m := range models {
 		t.Header = append(t.Header, modelText(c.Models[m].Name), "error")
 	}
@@ -156,7 +160,7 @@ func loadFigure(d Document, c *report.Calibration) (Figure, bool) {
 		t.Header = append(t.Header, name+", mean")
 	}
 	chart.Panels = []plot.XYPanel{panel}
-	caption := "Points are what was measured; filled ones are of work that no model was fitted to."
+	caption := "Points are what was measured; filled ones are of the holdout, which no model was fitted to."
 	switch {
 	case len(lines) > 0:
 		caption += " Lines join the means of what a model says where all CPUs have the same load."
@@ -196,7 +200,7 @@ func workloads(c *report.Calibration) (keys []plot.XYKey, looks map[string]plot.
 			n++
 		}
 		if rank(name) == 2 {
-			text += " (not fitted to)"
+			text += " (holdout)"
 		}
 		looks[name] = look
 		keys = append(keys, plot.XYKey{Name: text, Look: look})

@@ -22,11 +22,11 @@ func headline(docs []Document) []Fact {
 		case *report.Trials:
 			repeated = append(repeated, seriesFacts(d, v)...)
 		case *report.Calibration:
-			facts := calibrationFacts(d, v)
-			if len(docs) > 1 {
-				facts = namedFacts(facts[:min(len(facts), 2)], hostName(v)) // room for the others
+			if facts := calibrationFacts(d, v); len(docs) == 1 {
+				calibrated = facts
+			} else {
+				calibrated = append(calibrated, besides(facts, v)...)
 			}
-			calibrated = append(calibrated, facts...)
 		case *report.Run:
 			if len(single) < maxHeadline {
 				single = append(single, runFacts(d, v)...)
@@ -37,11 +37,15 @@ func headline(docs []Document) []Fact {
 	return facts[:min(len(facts), maxHeadline)]
 }
 
-// namedFacts say of which host they are: beside other results they would not be
-// understood.
-func namedFacts(facts []Fact, host string) []Fact {
+// besides are the facts of a calibration that stand beside other results: the
+// two errors, or the grade where there are none, and of which host they are.
+func besides(facts []Fact, c *report.Calibration) []Fact {
+	if len(facts) > 2 {
+		facts = facts[1:3]
+		facts[0].Note = "grade " + output.Plain(c.Grade) + ", " + facts[0].Note
+	}
 	for i := range facts {
-		facts[i].Label = host + ", " + facts[i].Label
+		facts[i].Label = hostName(c) + ": " + facts[i].Label
 	}
 	return facts
 }
