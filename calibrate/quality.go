@@ -195,15 +195,27 @@ func judgeOrder(points []report.CalibrationPoint) {
 
 func median(v []float64) float64 { return stats.Describe(v).Median.Value }
 
+// Unfit is the verdict on a host whose counters are no truth whatever they show,
+// nil for any other: to load it for minutes would be in vain.
+func Unfit(f Facts) *report.Verdict {
+	if f.Virtual == "" {
+		return nil
+	}
+	return &report.Verdict{
+		Code: "virtual", Action: report.VerdictRefuse,
+		Message: fmt.Sprintf("this is a virtual machine (%s): its counters may be made up by the hypervisor", f.Virtual),
+		Advice:  "calibrate on the host, and use its profile in the guest; --force overrules this and is noted in the profile",
+	}
+}
+
 // judgeHost looks at the points together, and at what is known of the host.
 func judgeHost(points []report.CalibrationPoint, f Facts) []report.Verdict {
 	out := []report.Verdict{}
 	say := func(code, action, advice, format string, args ...any) {
 		out = append(out, report.Verdict{Code: code, Action: action, Message: fmt.Sprintf(format, args...), Advice: advice})
 	}
-	if f.Virtual != "" {
-		say("virtual", report.VerdictRefuse, "calibrate on the host, and use its profile in the guest; --force overrules this and is noted in the profile",
-			"this is a virtual machine (%s): its counters may be made up by the hypervisor", f.Virtual)
+	if v := Unfit(f); v != nil {
+		out = append(out, *v)
 	}
 	if f.Filtered {
 		say("filtered", report.VerdictDegrade, "disable SGX in the firmware's settings to have exact counters", "the processor adds noise to its counters")

@@ -3,9 +3,17 @@ package labtest
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/testutil/lab"
@@ -21,6 +29,14 @@ func TestSoakCalibrate(t *testing.T) {
 	boot(t, "^TestSoakGuestCalibrate$", []lab.Options{
 		{Kernel: "6.12", Machine: "skylake-server", Sockets: 2, Cores: 2, Sim: law},
 		{Kernel: "6.1", Machine: "skylake-server", Sockets: 2, Cores: 2, Sim: law},
+	})
+}
+
+// TestSoakCalibrateFaults holds quality control to what is wrong with a machine.
+func TestSoakCalibrateFaults(t *testing.T) {
+	boot(t, "^TestSoakGuestFault", []lab.Options{
+		{Kernel: "6.12", Machine: "skylake-server", Cores: 2, Sim: []string{"busy_mw=16000"}},
+		{Kernel: "6.12", Machine: "kvm", Cores: 2, Sim: []string{"pkg=on", "dram=on", "unit=on"}},
 	})
 }
 
@@ -85,4 +101,153 @@ func orZero(v *float64) float64 {
 		return 0
 	}
 	return *v
+}
+
+// While a machine throttles, something else runs and its idle power climbs,
+// every point says so, and nothing is fitted to them.
+func TestSoakGuestFaults(t *testing.T) {
+	guest(t, "skylake-server")
+	throttled := throttles(t)
+	other := exec.Command(os.Args[0])
+	other.Env = append(os.Environ(), loadVar+"=1h/40%")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = other.Process.Kill()
+		_ = other.Wait()
+	}()
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+			throttled(n)
+			// 20 to 60 W in a second and a half, and down again.
+			up := n % 60
+			if up > 30 {
+				up = 60 - up
+			}
+			if err := lab.Control(fmt.Sprintf("idle_mw=%d", 20000+up*1333)); err != nil {
+				t.Errorf("let the idle power climb: %v", err)
+				return
+			}
+		}
+	}()
+	c := calibrated(t, "--dwell", "400ms", "--settle", "100ms", "--host-profile", "none")
+	seen := map[string]int{}
+	for i := range c.Points {
+		for _, v := range c.Points[i].Verdicts {
+			seen[v.Code]++
+		}
+	}
+	t.Logf("CALIBRATION faults: verdicts on %d points: %v; grade %s", len(c.Points), seen, c.Grade)
+	for _, code := range []string{"background", "drift", "thermal-throttling"} {
+		if 10*seen[code] < 7*len(c.Points) {
+			t.Errorf("%s is seen at %d of %d points", code, seen[code], len(c.Points))
+		}
+	}
+	for i := range c.Points {
+		if c.Points[i].Used {
+			t.Errorf("%s at %v is used", c.Points[i].Workload, c.Points[i].Load)
+		}
+	}
+	if c.Best != "" || c.Grade != "FAIL" {
+		t.Errorf("fitted: %s, grade %s", c.Best, c.Grade)
+	}
+}
+
+// throttles gives the machine counters of throttling, which the emulated
+// processor lacks, and returns what sets them.
+func throttles(t *testing.T) func(n int) {
+	t.Helper()
+	dirs, err := filepath.Glob("/sys/devices/system/cpu/cpu[0-9]*")
+	if err != nil || len(dirs) == 0 {
+		t.Fatal("there are no CPUs", err)
+	}
+	var files []string
+	for _, dir := range dirs {
+		// The real files stay as they are: a copy with the counters beside them
+		// takes their place.
+		copied := t.TempDir()
+		if err := copyTree(dir, copied); err != nil {
+			t.Fatal(err)
+		}
+		own := filepath.Join(copied, "thermal_throttle")
+		if err := os.MkdirAll(own, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"core_throttle_count", "package_throttle_count"} {
+			files = append(files, filepath.Join(own, name))
+		}
+		if err := unix.Mount(copied, dir, "", unix.MS_BIND, ""); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	}
+	set := func(n int) {
+		for _, f := range files {
+			if err := os.WriteFile(f, fmt.Appendln(nil, n), 0o644); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	set(0)
+	return set
+}
+
+// copyTree copies regular files that can be read; links and what can't be read
+// stay behind.
+func copyTree(from, to string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(to, rel), 0o755)
+		}
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return nil
+		}
+		return os.WriteFile(filepath.Join(to, rel), content, 0o644)
+	})
+}
+
+// The counters of a virtual machine are no truth, however well they count, and
+// those that stand at 0 are none. Both are said before anything is loaded.
+func TestSoakGuestFaultVirtual(t *testing.T) {
+	guest(t, "kvm")
+	refused := func(want string, args ...string) {
+		t.Helper()
+		began := time.Now()
+		out, err := exec.Command(os.Getenv(probeVar), append([]string{"calibrate", "-q", "--host-profile", "none"}, args...)...).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("%v: %v, want %q:\n%s", args, err, want, out)
+		}
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("%v: it took %v", args, took)
+		}
+	}
+	refused("this is a virtual machine (kvm)")
+	c := calibrated(t, "--dwell", "300ms", "--settle", "50ms", "--host-profile", "none", "--force")
+	t.Logf("CALIBRATION virtual, forced: %s, grade %s", c.Best, c.Grade)
+	if !c.Plan.Forced || c.Best == "" || !slices.ContainsFunc(c.Verdicts, func(v report.Verdict) bool { return v.Code == "virtual" }) {
+		t.Errorf("forced %v, best %q, verdicts %+v", c.Plan.Forced, c.Best, c.Verdicts)
+	}
+	if err := lab.Reload("pkg=zero", "dram=zero"); err != nil {
+		t.Fatal(err)
+	}
+	refused("nothing to calibrate against")
 }
