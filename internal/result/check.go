@@ -23,6 +23,7 @@ func (p *parser) check(v any) error {
 	case *report.Calibration:
 		c.notNegative("duration_s", v.DurationS)
 		c.list("points", len(v.Points), func(i int) { c.point(&v.Points[i]) })
+		c.list("models", len(v.Models), func(i int) { c.model(&v.Models[i], len(v.Points)) })
 	}
 	return c.err
 }
@@ -54,6 +55,25 @@ func (c *checker) point(p *report.CalibrationPoint) {
 			}
 		}
 	})
+}
+
+// model is one of a calibration of so many points.
+func (c *checker) model(m *report.ModelQuality, points int) {
+	if n := len(m.PredictedW); n != 0 && n != points {
+		c.fail("predicted_w", "want one for each of the %d points, got %d", points, n)
+	}
+	for _, part := range []struct {
+		name string
+		e    *report.ModelErrors
+	}{{"training", m.Training}, {"holdout", m.Holdout}} {
+		if part.e == nil {
+			continue
+		}
+		c.in(part.name, func() {
+			c.in("wmape_pct", func() { c.ordered("low", part.e.WMAPE.Low, "high", part.e.WMAPE.High) })
+			c.in("energy_pct", func() { c.ordered("low", part.e.Energy.Low, "high", part.e.Energy.High) })
+		})
+	}
 }
 
 // checker keeps the first problem, and the path to it.
