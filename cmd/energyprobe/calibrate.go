@@ -220,6 +220,9 @@ func (a *app) calibration(ctx context.Context, f calibrateFlags) (*report.Calibr
 	if err != nil {
 		return nil, facts, err
 	}
+	if v := calibrate.Unfit(facts); v != nil && !f.force {
+		return nil, facts, fmt.Errorf("not calibrated: %s\nTry: %s", v.Message, v.Advice)
+	}
 	if err := a.experiment(ctx, f, c, facts, top); err != nil {
 		return nil, facts, err
 	}

@@ -52,6 +52,7 @@ measurements, runs one after the other on a machine that drifts.`,
 		},
 	}
 	f.add(c, 10)
+	a.addHostProfile(c)
 	f.addSweep(c)
 	fl := c.Flags()
 	fl.StringVar(&f.measure, "measure", "auto", "judge by `WHAT`: energy (of the machine), net (above idle), command (its own by attribution); auto takes net with --baseline, else energy")
@@ -63,7 +64,7 @@ measurements, runs one after the other on a machine that drifts.`,
 	groupUsage(c, []flagGroup{
 		{"What to run", append(trialFlagNames[:len(trialFlagNames):len(trialFlagNames)], "user")},
 		{"How to judge", []string{"measure", "baseline", "effect"}},
-		{"How to measure", []string{"source", "host-root"}},
+		{"How to measure", []string{"source", "host-profile", "host-root"}},
 		{"The result", []string{"format", "output", "export-json", "export-markdown", "history", "quiet", "help"}},
 	})
 	return c

@@ -50,9 +50,10 @@ The exit status is 0 when something was found, 1 when the table has no such part
 	}
 	fl := c.Flags()
 	fl.BoolVar(&f.all, "all", false, "the whole table")
+	a.addHostProfile(c)
 	fl.Float64Var(&f.tdpW, "tdp", 0, "take `WATTS` for the thermal design power of one socket, as run --tdp does")
 	groupUsage(c, []flagGroup{
-		{"What to show", []string{"all", "tdp", "host-root"}},
+		{"What to show", []string{"all", "tdp", "host-profile", "host-root"}},
 		{"The result", []string{"format", "output", "quiet", "help"}},
 	})
 	hideFlags(c, "source", "history") // they are about measuring
@@ -96,7 +97,11 @@ func (a *app) cpu(f cpuFlags, args []string) error {
 		}
 		return a.write(found)
 	}
-	mine, err := processor.Of(processor.Options{Root: a.hostRoot, TDPW: f.tdpW, Tool: tool()})
+	profile, err := a.profileOf()
+	if err != nil {
+		return err
+	}
+	mine, err := processor.Of(processor.Options{Root: a.hostRoot, TDPW: f.tdpW, Profile: profile, Tool: tool()})
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,7 @@ and 125 when the command fails or the results can't be compared.`,
 		},
 	}
 	f.add(c, 20)
+	a.addHostProfile(c)
 	fl := c.Flags()
 	fl.SetInterspersed(false)
 	fl.StringVar(&f.base, "baseline", "", "`FILE` with the result to compare with (JSON, of run --repeat)")
@@ -51,7 +52,7 @@ and 125 when the command fails or the results can't be compared.`,
 	groupUsage(c, []flagGroup{
 		{"What is allowed", []string{"baseline", "max-increase"}},
 		{"What to run", []string{"repeat", "warmup", "prepare", "cleanup", "ignore-failure", "show-output", "user"}},
-		{"How to measure", []string{"source", "host-root"}},
+		{"How to measure", []string{"source", "host-profile", "host-root"}},
 		{"The result", []string{"format", "output", "history", "quiet", "help"}},
 	})
 	return c

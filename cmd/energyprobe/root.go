@@ -113,7 +113,8 @@ with an honest range where there are none.
   energyprobe run -- python3 app.py     what did this command cost
   energyprobe compare -- 'a' 'b'        which of two commands uses less, and how sure that is
   energyprobe report FILE -o page.html  results as a page, plots, tables
-  energyprobe doctor                    what can be measured here, and how to get the rest`,
+  energyprobe doctor                    what can be measured here, and how to get the rest
+  energyprobe calibrate                 how far off power models are on this host, and its own`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noSuchCommand,

@@ -22,37 +22,37 @@ const maxProfile = 1 << 20
 // sockets and their memory, for the same host and for others with the same
 // processor.
 type Profile struct {
-	Schema    string      `json:"schema"`     // the contract that this document fulfils
-	CreatedAt time.Time   `json:"created_at"` // when the calibration ended
-	Version   string      `json:"version"`    // of energyprobe
-	CPU       ProfileCPU  `json:"cpu"`        // that it was made on
-	Kernel    string      `json:"kernel"`     // release
-	Governor  string      `json:"governor"`   // of cpufreq, "" where there is none
-	Source    string      `json:"source"`     // whose counters were taken for the truth
-	TDPW      float64     `json:"tdp_w"`      // of a socket
-	LimitW    float64     `json:"limit_w"`    // sustained power limit of a socket, 0 where none is known
-	Idle      ProfileIdle `json:"idle"`       // of a socket
-	SMT       *ProfileSMT `json:"smt"`        // what a second thread of a core adds; null without one
-	Package   Fitted      `json:"package"`    // models of a socket's package
-	DRAM      *Fitted     `json:"dram"`       // and of its memory; null where no counter tells
-	Grade     string      `json:"grade"`      // A, B, C or FAIL
-	Forced    bool        `json:"forced"`     // whether a verdict against the host was overruled
-	Verdicts  []string    `json:"verdicts"`   // of the quality control, in words
-	Seed      int64       `json:"seed"`       // of the order of the loads
-	DataHash  string      `json:"data_sha256"`
+	Schema    string      `json:"schema"`      // the contract that this document fulfils
+	CreatedAt time.Time   `json:"created_at"`  // when the calibration ended
+	Version   string      `json:"version"`     // of energyprobe
+	CPU       ProfileCPU  `json:"cpu"`         // that it was made on
+	Kernel    string      `json:"kernel"`      // release
+	Governor  string      `json:"governor"`    // of cpufreq, "" where there is none
+	Source    string      `json:"source"`      // whose counters were taken for the truth
+	TDPW      float64     `json:"tdp_w"`       // of a socket
+	LimitW    float64     `json:"limit_w"`     // sustained power limit of a socket, 0 where none is known
+	Idle      ProfileIdle `json:"idle"`        // of a socket
+	SMT       *ProfileSMT `json:"smt"`         // what a second thread of a core adds; null without one
+	Package   Fitted      `json:"package"`     // models of a socket's package
+	DRAM      *Fitted     `json:"dram"`        // and of its memory; null where no counter tells
+	Grade     string      `json:"grade"`       // A, B, C or FAIL
+	Forced    bool        `json:"forced"`      // whether a verdict against the host was overruled
+	Verdicts  []string    `json:"verdicts"`    // of the quality control, in words
+	Seed      int64       `json:"seed"`        // of the order of the loads
+	DataHash  string      `json:"data_sha256"` // of the points it was fitted to
 }
 
 // ProfileCPU is the processor that a profile is for.
 type ProfileCPU struct {
-	ModelName string `json:"model_name"`
-	Vendor    string `json:"vendor"`
-	Family    int    `json:"family"`
-	Model     int    `json:"model"`
-	Stepping  int    `json:"stepping"`
-	Microcode string `json:"microcode"`
-	Sockets   int    `json:"sockets"`
-	Cores     int    `json:"cores"`   // over all sockets
-	Threads   int    `json:"threads"` // likewise
+	ModelName string `json:"model_name"` // as the processor spells it
+	Vendor    string `json:"vendor"`     // GenuineIntel, AuthenticAMD, ...
+	Family    int    `json:"family"`     // CPUID family
+	Model     int    `json:"model"`      // CPUID model
+	Stepping  int    `json:"stepping"`   // CPUID stepping
+	Microcode string `json:"microcode"`  // revision, hexadecimal
+	Sockets   int    `json:"sockets"`    // physical packages
+	Cores     int    `json:"cores"`      // physical cores, over all sockets
+	Threads   int    `json:"threads"`    // logical CPUs, over all sockets
 }
 
 // ProfileIdle is the power of an idle socket.

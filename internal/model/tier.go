@@ -77,15 +77,12 @@ type Tier struct {
 	Coefficients []Coefficient `json:"coefficients,omitempty"`
 	// Covariance is that of the coefficients, by bootstrap, in the same order.
 	Covariance [][]float64 `json:"covariance,omitempty"`
-	// MaxBusy is the most that a socket's utilisation was in what it was fitted
-	// to, and MinBusy the least: beyond it extrapolates.
-	MinBusy float64 `json:"min_busy"`
-	MaxBusy float64 `json:"max_busy"`
+	MinBusy float64 `json:"min_busy"` // least utilisation of a socket that it was fitted to: what is beyond extrapolates
+	MaxBusy float64 `json:"max_busy"` // and the most
 	// ErrorPct is the half-width of an interval that holds 95 % of new loads,
-	// in percent of the estimate, and ErrorW the same in watts: the wider one
-	// counts.
+	// in percent of the estimate; the wider of it and ErrorW counts.
 	ErrorPct float64 `json:"error_pct"`
-	ErrorW   float64 `json:"error_w"`
+	ErrorW   float64 `json:"error_w"` // the same in watts
 }
 
 // TierPoint is a point of a curve.

@@ -27,7 +27,7 @@ type Try struct {
 // order. m is what Identify answered to the same arguments.
 func (t *Table) Tried(id Identity, given Given, m Match) []Try {
 	b := parseName(id.ModelName)
-	all := []Try{triedUser(given), triedHardware(given)}
+	all := []Try{triedUser(given), triedProfile(given), triedHardware(given)}
 	all = append(all, t.triedNames(id, b)...)
 	all = append(all, t.triedFamily(id, b))
 	s := segment(id, b)
@@ -45,6 +45,13 @@ func triedUser(given Given) Try {
 		return Try{ByUser, Found, Exactly(given.UserW), "given with --tdp"}
 	}
 	return Try{Step: ByUser, Outcome: Nothing, Detail: "no --tdp was given"}
+}
+
+func triedProfile(given Given) Try {
+	if given.ProfileW > 0 {
+		return Try{ByProfile, Found, Exactly(given.ProfileW), "the host profile's"}
+	}
+	return Try{Step: ByProfile, Outcome: Nothing, Detail: "there is no host profile for this processor (energyprobe calibrate makes one)"}
 }
 
 func triedHardware(given Given) Try {

@@ -268,6 +268,7 @@ func hostVerdict(id *report.Identified) string {
 var stepWords = map[string]string{
 	"user":         "The watts were given with --tdp",
 	"hardware":     "The processor states its TDP itself",
+	"profile":      "The watts are the host profile's",
 	"name":         "Found by its name in full",
 	"alias":        "Found by another name of the same part",
 	"family-model": "Found by what parts of its family and model have in common",

@@ -40,6 +40,7 @@ func hostProcessor() *report.Processor {
 		TDP: wattRange(150, 150, 150), PerThread: wattRange(3.75, 3.75, 3.75),
 		Tried: []report.Try{
 			{Step: "user", Outcome: "nothing", Detail: "no --tdp was given"},
+			{Step: "profile", Outcome: "nothing", Detail: "there is no host profile for this processor (energyprobe calibrate makes one)"},
 			{Step: "hardware", Outcome: "used", Detail: "the processor states its own TDP: stated through powercap", TDP: ptr(wattRange(150, 150, 150))},
 			{Step: "name", Outcome: "found", Detail: "Xeon Gold 6248", TDP: ptr(wattRange(150, 150, 150))},
 			{Step: "alias", Outcome: "nothing", Detail: "not needed: the name is in the table"},
@@ -64,6 +65,7 @@ func guestProcessor() *report.Processor {
 		TDP: wattRange(280, 340, 400), PerThread: wattRange(280.0/192, 2.6, 3.75),
 		Tried: []report.Try{
 			{Step: "user", Outcome: "nothing", Detail: "no --tdp was given"},
+			{Step: "profile", Outcome: "nothing", Detail: "there is no host profile for this processor (energyprobe calibrate makes one)"},
 			{Step: "hardware", Outcome: "nothing", Detail: "the processor does not state its TDP: powercap is absent, msr is absent"},
 			{Step: "name", Outcome: "nothing", Detail: `"AMD EPYC" names no part`},
 			{Step: "alias", Outcome: "nothing", Detail: `"AMD EPYC" names no part`},

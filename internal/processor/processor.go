@@ -74,6 +74,9 @@ func Words(given []string, prefix string) []string { return model.Embedded().Nex
 type Options struct {
 	Root string  // prefixes /sys, /proc and /dev; "" is the live host
 	TDPW float64 // the user's own word on the socket's power, 0 for none
+	// Profile is what a calibration learnt; it counts where it suits the
+	// processor. Nil for none.
+	Profile *session.HostProfile
 	Tool report.Tool
 }
 
@@ -84,6 +87,9 @@ func Of(o Options) (*report.Processor, error) {
 		return nil, fmt.Errorf("find the host's processor: %w\nTry: energyprobe cpu NAME", err)
 	}
 	given := model.Given{UserW: o.TDPW}
+	if given.ProfileW, err = o.Profile.TDPFor(topo); err != nil {
+		return nil, err
+	}
 	var asked string
 	given.HardwareW, asked = hardwareTDP(o.Root, topo)
 	t, id := model.Embedded(), session.ModelIdentity(o.Root, topo)

@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/model"
 	"github.com/energyprobe/energyprobe/internal/report"
 )
 
@@ -39,6 +40,7 @@ func TestSchemas(t *testing.T) {
 		{"comparison.v1.json", report.ComparisonSchema, reflect.TypeFor[report.Comparison]()},
 		{"history.v1.json", report.HistorySchema, reflect.TypeFor[report.History]()},
 		{"calibration.v1.json", report.CalibrationSchema, reflect.TypeFor[report.Calibration]()},
+		{"profile.v1.json", model.ProfileSchema, reflect.TypeFor[model.Profile]()},
 		{"trend.v1.json", report.TrendSchema, reflect.TypeFor[report.Trend]()},
 	} {
 		g := newGenerator(t, c.id)
@@ -127,9 +129,9 @@ var enums = map[string][]string{
 	"Target.kind":           {"command", "pid", "cgroup", "machine"},
 	"Source.name":           {"perf", "powercap", "msr", "model"},
 	"Doctor.best":           {"perf", "powercap", "msr", "model"},
-	"Identified.step":       {"user", "hardware", "name", "alias", "family-model", "segment"},
+	"Identified.step":       {"user", "profile", "hardware", "name", "alias", "family-model", "segment"},
 	"Identified.confidence": confidences, "Part.confidence": confidences,
-	"Try.step":       {"user", "hardware", "name", "alias", "family-model", "segment"},
+	"Try.step":       {"user", "profile", "hardware", "name", "alias", "family-model", "segment"},
 	"Try.outcome":    {"used", "found", "nothing"},
 	"Part.match":     {"name", "alias", "words", "other", "same-model", "row"},
 	"Refusal.kind":   {energy.ErrAbsent.Error(), energy.ErrForbidden.Error(), energy.ErrBroken.Error()},
@@ -205,7 +207,8 @@ func newGenerator(t *testing.T, id string) *generator {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range files {
+	// A host profile is a document too, of those who estimate.
+	for _, file := range append(files, "../model/profile.go", "../model/tier.go") {
 		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

@@ -25,7 +25,7 @@ func goldenCalibrations(t testing.TB) []string {
 }
 
 // A calibration with a point of one socket, all fields in it.
-const calibration = `{"schema":"energyprobe.calibration/v1","run_id":"c","started_at":"2026-03-01T12:00:00Z","duration_s":2,` +
+const wholeCalibration = `{"schema":"energyprobe.calibration/v1","run_id":"c","started_at":"2026-03-01T12:00:00Z","duration_s":2,` +
 	`"tool":{"name":"energyprobe","version":"1","commit":"a"},` + host + `,` +
 	`"plan":{"mode":"quick","seed":1,"settle_s":1,"dwell_s":2,"repeats":1,"points":1},"facts":{"limit_w":null,"ccf":null},` +
 	`"points":[{"workload":"alu","shape":"duty","load":0.5,"repeat":0,"started_at":"2026-03-01T12:00:00Z","duration_s":2,"thirds_w":[50,51,52],` +
@@ -35,7 +35,7 @@ const calibration = `{"schema":"energyprobe.calibration/v1","run_id":"c","starte
 
 // Calibrations read back as they were written: models are fitted to them again.
 func TestCalibrationsReadBack(t *testing.T) {
-	for _, in := range append(goldenCalibrations(t), calibration) {
+	for _, in := range append(goldenCalibrations(t), wholeCalibration) {
 		docs, err := result.Decode("c.json", []byte(in))
 		if err != nil || len(docs) != 1 {
 			t.Fatalf("%.80s: %v", in, err)
@@ -84,10 +84,10 @@ func TestHostileCalibrations(t *testing.T) {
 		{`calibration/v1`, `calibration/v2`, `a newer energyprobe may know it`},
 		{`"verdicts":[],"used"`, `"verdicts":` + strings.Repeat("[", 1000) + `,"used"`, `points[0].verdicts`},
 	} {
-		if !strings.Contains(calibration, c.old) {
+		if !strings.Contains(wholeCalibration, c.old) {
 			t.Fatalf("there is no %s", c.old)
 		}
-		_, err := result.Decode("c.json", []byte(strings.Replace(calibration, c.old, c.new, 1)))
+		_, err := result.Decode("c.json", []byte(strings.Replace(wholeCalibration, c.old, c.new, 1)))
 		if err == nil || !strings.HasPrefix(err.Error(), "c.json: ") || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%.40s: %v, want %s", c.new, err, c.want)
 		}
@@ -97,7 +97,7 @@ func TestHostileCalibrations(t *testing.T) {
 // FuzzCalibration: what is taken for a calibration can be fitted to, and is
 // read back as the same.
 func FuzzCalibration(f *testing.F) {
-	f.Add([]byte(calibration))
+	f.Add([]byte(wholeCalibration))
 	for _, s := range goldenCalibrations(f) {
 		if len(s) < 1<<14 {
 			f.Add([]byte(s))
@@ -107,7 +107,7 @@ func FuzzCalibration(f *testing.F) {
 		{`"power_w":50`, `"power_w":null`}, {`"power_w":50`, `"power_w":1e15`}, {`"load":0.5`, `"load":1`}, {`"sockets":[{`, `"sockets":[],"x":[{`},
 		{`"cpus":8`, `"cpus":9223372036854775807`}, {`"points":[{`, `"points":[],"y":[{`}, {`"shape":"duty"`, `"shape":"trace"`},
 	} {
-		f.Add([]byte(strings.Replace(calibration, edit[0], edit[1], 1)))
+		f.Add([]byte(strings.Replace(wholeCalibration, edit[0], edit[1], 1)))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		docs, err := result.Decode("f", data)

@@ -24,6 +24,7 @@ func (p *parser) check(v any) error {
 		c.notNegative("duration_s", v.DurationS)
 		c.in("facts", func() { c.known("limit_w", v.Facts.LimitW) })
 		c.list("points", len(v.Points), func(i int) { c.point(&v.Points[i]) })
+		c.list("models", len(v.Models), func(i int) { c.model(&v.Models[i], len(v.Points)) })
 	}
 	return c.err
 }
@@ -76,6 +77,25 @@ func (c *checker) believable(name string, v float64) {
 	c.notNegative(name, v)
 	if v > maxBelievable {
 		c.fail(name, "%g is more than any host has", v)
+	}
+}
+
+// model is one of a calibration of so many points.
+func (c *checker) model(m *report.ModelQuality, points int) {
+	if n := len(m.PredictedW); n != 0 && n != points {
+		c.fail("predicted_w", "want one for each of the %d points, got %d", points, n)
+	}
+	for _, part := range []struct {
+		name string
+		e    *report.ModelErrors
+	}{{"training", m.Training}, {"holdout", m.Holdout}} {
+		if part.e == nil {
+			continue
+		}
+		c.in(part.name, func() {
+			c.in("wmape_pct", func() { c.ordered("low", part.e.WMAPE.Low, "high", part.e.WMAPE.High) })
+			c.in("energy_pct", func() { c.ordered("low", part.e.Energy.Low, "high", part.e.Energy.High) })
+		})
 	}
 }
 

@@ -53,6 +53,23 @@ func (s *session) takeProfile() error {
 	return nil
 }
 
+// TDPFor is what the profile says of the thermal design power of a socket, in
+// watts, 0 where there is none for this processor. The error is that of a profile
+// the user named for a processor that it does not suit.
+func (p *HostProfile) TDPFor(t *topology.Topology) (float64, error) {
+	if p == nil || p.Unreadable != nil {
+		return 0, nil
+	}
+	_, err := p.Suits(ProfileCPU(t), "")
+	switch {
+	case err == nil:
+		return p.TDPW, nil
+	case p.Asked:
+		return 0, fmt.Errorf("host profile %q: %w", p.Path, err)
+	}
+	return 0, nil
+}
+
 // ProfileCPU is the processor that a profile has to be for.
 func ProfileCPU(t *topology.Topology) model.ProfileCPU {
 	id := t.Identity
