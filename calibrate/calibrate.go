@@ -21,7 +21,7 @@ func Conclude(c *report.Calibration, f Facts) []model.Tier {
 // tryPublished puts the points through quality control and tries the published
 // models on them; false where the host's counters are no truth.
 func tryPublished(c *report.Calibration, f Facts) bool {
-	c.Verdicts = Judge(c.Points, f)
+	c.Verdicts = append(Judge(c.Points, f), JudgeInstrument(c.Instrument)...)
 	c.Models, c.Best, c.Grade = []report.ModelQuality{}, "", failed
 	if Refused(c.Verdicts) && !c.Plan.Forced {
 		return false

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/energyprobe/energyprobe/calibrate"
+	"github.com/energyprobe/energyprobe/calibrate/instrument"
 	"github.com/energyprobe/energyprobe/calibrate/load"
 	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/model"
@@ -306,14 +307,21 @@ func (a *app) experiment(ctx context.Context, f calibrateFlags, c *report.Calibr
 	ctx, stop := interruptible(ctx)
 	defer stop()
 	line := a.statusLine()
+	line.say("how the counters are measured")
+	clock := instrument.NewClock(a.hostRoot)
 	e := &calibrate.Experiment{
 		Mode: mode, Steps: steps, Facts: facts, Made: made, Keep: j.Add,
 		Machine: &calibrate.Host{Topology: top, Load: []string{self, "load"}, Session: a.sessionOptions(f, nil)},
 		Progress: func(p calibrate.Progress) {
+			clock.Mark()
 			line.trials(trial.Progress{What: p.What, Done: p.Done, Runs: p.Steps, Left: p.Left})
 		},
 	}
-	c.Points, err = e.Run(ctx)
+	if c.Instrument, err = a.instrument(ctx, top); err == nil {
+		c.Points, err = e.Run(ctx)
+		clock.Mark()
+		c.Instrument.Clock = clock.Report()
+	}
 	line.say("")
 	if err != nil {
 		return errors.Join(fmt.Errorf("%w\nGo on: energyprobe calibrate --resume %s", err, shell.Quote(path)), j.Close())

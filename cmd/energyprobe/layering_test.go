@@ -15,7 +15,7 @@ var layers = [][]string{
 	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute"},
 	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage"},
 	{"internal/source", "internal/report", "calibrate/load"},
-	{"internal/session", "internal/compare", "internal/result", "internal/history"},
+	{"internal/session", "internal/compare", "internal/result", "internal/history", "calibrate/instrument"},
 	{"bench", "calibrate", "internal/trial", "internal/doctor", "internal/processor", "internal/output", "internal/metrics"},
 	{"internal/page"},
 	{"cmd/energyprobe"},
@@ -37,6 +37,8 @@ var narrow = map[string][]string{
 	"internal/plot":      {},
 	"internal/shell":     {},
 	"internal/compare":   {"internal/report", "internal/stats", "internal/shell"},
+	// It takes open sources, and knows nothing of loads and models.
+	"calibrate/instrument": {"internal/report", "internal/energy", "internal/stats"},
 	// It runs in a process of its own and knows nothing of what is measured.
 	"calibrate/load": {"internal/topology"},
 }

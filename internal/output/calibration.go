@@ -55,6 +55,7 @@ func calibrationTable(w io.Writer, c *report.Calibration, o Options) error {
 		p.text("    → ", v.Advice, p.dim)
 	}
 	p.line("  " + usedText(c))
+	p.instrument(c.Instrument)
 	p.warningList(c.Warnings)
 	p.blank()
 	if h := hostText(c.Host); h != "" {
@@ -267,21 +268,24 @@ func calibrationMarkdown(w io.Writer, c *report.Calibration) error {
 		m.para("- %s. %s.", md(v.Message), md(v.Advice))
 	}
 	m.para("%s.", md(usedText(c)))
+	m.instrument(c.Instrument)
 	m.notes(c.Warnings)
 	m.para("%s. %s", md(calibrationOrigin(c)), md(hostText(c.Host)))
 	_, err := w.Write(m.Bytes())
 	return err
 }
 
-// calibrationCSV writes a line per socket and point.
+// calibrationCSV writes a line per socket and point, and behind them, in columns
+// of their own, what is known of the measuring.
 func calibrationCSV(w io.Writer, c *report.Calibration) error {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true // RFC 4180, 2.1
 	header := []string{"workload", "shape", "load", "placement", "cpus", "repeat", "holdout", "used", "started_at", "duration_s",
 		"socket", "power_w", "uncertainty_w", "dram_w", "busy", "awake", "one_thread", "both_threads", "frequency_hz", "instructions", "background", "steal", "verdicts"}
-	if err := out.Write(header); err != nil {
+	if err := out.Write(append(header, instrumentHeader...)); err != nil {
 		return err
 	}
+	ofPoint := append([]string{"point"}, make([]string, len(instrumentHeader)-1)...)
 	for i := range c.Points {
 		p := &c.Points[i]
 		codes := ""
@@ -292,10 +296,13 @@ func calibrationCSV(w io.Writer, c *report.Calibration) error {
 			row := []string{p.Workload, p.Shape, exact(&p.Load), p.Placement, p.CPUs, strconv.Itoa(p.Repeat), strconv.FormatBool(p.Holdout), strconv.FormatBool(p.Used),
 				p.StartedAt.Format(time.RFC3339Nano), exact(&p.DurationS), strconv.Itoa(s.Socket), exact(s.PowerW), exact(s.UncertaintyW), exact(s.DRAMW), exact(s.Busy), exact(s.Awake),
 				exact(s.OneThread), exact(s.BothThreads), exact(s.FrequencyHz), exact(s.Instructions), exact(p.Background), exact(p.Steal), codes}
-			if err := out.Write(row); err != nil {
+			if err := out.Write(append(row, ofPoint...)); err != nil {
 				return err
 			}
 		}
+	}
+	if err := instrumentCSV(out, c.Instrument, len(header)); err != nil {
+		return err
 	}
 	out.Flush()
 	return out.Error()

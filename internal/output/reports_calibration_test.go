@@ -62,6 +62,7 @@ func calibrated() *report.Calibration {
 	c.Points[5].Throttled = value(4)
 	c.Points[8].Background, c.Points[15].Background = value(0.031), value(0.024)
 	c.Facts.CCF = &report.CCF{MinW: 0.64, MaxW: 3.97, Arch: "Cascade Lake"}
+	c.Instrument = instrumented(c.StartedAt)
 	calibrate.Conclude(c, calibrate.FactsOf(c))
 	return c
 }
@@ -72,6 +73,7 @@ func uncalibrated() *report.Calibration {
 	c.Points = c.Points[:6]
 	c.Host.Virtualization = "kvm"
 	c.Facts.Virtual = "kvm"
+	c.Instrument = faulty(c.StartedAt)
 	calibrate.Conclude(c, calibrate.FactsOf(c))
 	return c
 }

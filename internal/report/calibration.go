@@ -25,6 +25,9 @@ type Calibration struct {
 	Best     string             `json:"best"`     // the fitted tier to use, or the profile's; "" where none could be fitted or tried
 	Grade    string             `json:"grade"`    // of the best: A, B, C or FAIL
 	Warnings []Warning          `json:"warnings"` // what a reader should know; empty when all went well
+
+	// Instrument is how good the measuring itself was; null where nobody looked.
+	Instrument *Instrument `json:"instrument"`
 }
 
 // CalibrationPlan is how the loads were chosen.

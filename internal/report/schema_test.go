@@ -113,7 +113,7 @@ func isNumeric(t reflect.Type) bool {
 	return false
 }
 
-var unitSuffix = map[string]string{"_j": "J", "_w": "W", "_s": "s", "_ns": "ns", "_hz": "Hz", "_pct": "%"}
+var unitSuffix = map[string]string{"_j": "J", "_w": "W", "_s": "s", "_ns": "ns", "_hz": "Hz", "_pct": "%", "_ppm": "ppm"}
 
 func unitOf(name string) string {
 	for suffix, unit := range unitSuffix {

@@ -25,6 +25,9 @@ func (p *parser) check(v any) error {
 		c.in("facts", func() { c.known("limit_w", v.Facts.LimitW) })
 		c.list("points", len(v.Points), func(i int) { c.point(&v.Points[i]) })
 		c.list("models", len(v.Models), func(i int) { c.model(&v.Models[i], len(v.Points)) })
+		if v.Instrument != nil {
+			c.in("instrument", func() { c.instrument(v.Instrument) })
+		}
 	}
 	return c.err
 }

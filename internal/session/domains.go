@@ -167,13 +167,8 @@ func (s *session) crossCheck() []report.CrossCheck {
 	return out
 }
 
-// unitTolerance is how far two interfaces may differ over their units alone:
-// powercap cuts the unit to whole nanojoules (60 ppm), and takes 15.3 uJ for
-// the DRAM unit of servers where perf takes 2^-16 J, 0.27 % less
-// (drivers/powercap/intel_rapl_common.c, arch/x86/events/rapl.c).
+// unitTolerance is energy.UnitTolerance by the domain's name.
 func unitTolerance(kind string) float64 {
-	if kind == energy.DRAM.String() {
-		return 0.003
-	}
-	return 0.0001
+	d, _ := energy.ParseDomain(kind)
+	return energy.UnitTolerance(d)
 }
