@@ -63,7 +63,7 @@ lab: ## a command in the virtual RAPL lab: make lab ARGS='--machine epyc -- perf
 	@testdata/lab/lab $(ARGS)
 
 soak: labtest accuracy ## slow: every guest of the lab, and every fuzz target for a while
-	CI_LAB=1 $(GO) test -count 1 -timeout 60m -run '^TestSoak' -v ./internal/labtest | grep -E 'CALIBRATION|^(---|ok|FAIL)|calibrate_test.go'
+	CI_LAB=1 $(GO) test -count 1 -timeout 150m -run '^TestSoak' -v ./internal/labtest | grep -E 'CALIBRATION|^(---|ok|FAIL)|calibrate_test.go'
 	BPFPROG_MANY=50000 $(GO) test -count 1 -run TestManyProcesses -v ./bpfprog
 	$(GO) run ./testdata/fuzz 30s
 

@@ -29,7 +29,7 @@ func tryPublished(c *report.Calibration, f Facts) bool {
 	for _, p := range model.Formulas() {
 		q := report.ModelQuality{Name: p.Name, Kind: report.ModelPublished, Description: p.Description}
 		if !(f.TDPW > 0) {
-			q.Reason, q.Bands = "the TDP is not known: say it with --tdp", []report.LoadBand{}
+			q.Reason, q.Bands, q.PredictedW = "the TDP is not known: say it with --tdp", []report.LoadBand{}, []*float64{}
 		} else {
 			q = quality(q, c.Points, ofFormula(p, f.TDPW), uint64(c.Plan.Seed))
 		}
@@ -49,7 +49,7 @@ func fitTiers(c *report.Calibration, f Facts) (tiers []model.Tier) {
 	some, best := fitAll(all, f.TDPW, uint64(c.Plan.Seed))
 	for i := range some {
 		one := &some[i]
-		q := report.ModelQuality{Name: one.tier.Name, Kind: report.ModelFitted, Description: descriptions[one.tier.Name], Bands: []report.LoadBand{}}
+		q := report.ModelQuality{Name: one.tier.Name, Kind: report.ModelFitted, Description: descriptions[one.tier.Name], Bands: []report.LoadBand{}, PredictedW: []*float64{}}
 		if one.why != nil {
 			q.Reason = one.why.Error()
 		} else {

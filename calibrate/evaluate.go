@@ -77,7 +77,7 @@ func try(points []report.CalibrationPoint, of estimator, which func(*report.Cali
 	t := tried{gives: true}
 	for i := range points {
 		p := &points[i]
-		truth, known := power(p)
+		truth, known := p.Power()
 		if !known || !p.Used || !which(p) {
 			continue
 		}
@@ -89,19 +89,14 @@ func try(points []report.CalibrationPoint, of estimator, which func(*report.Cali
 		if e.low <= truth && truth <= e.high {
 			t.covered++
 		}
+		load, known := p.Utilisation()
+		if !known {
+			load = math.NaN() // of no band
+		}
 		t.truth, t.said, t.seconds = append(t.truth, truth), append(t.said, e.watts), append(t.seconds, p.DurationS)
-		t.folds, t.load = append(t.folds, fmt.Sprint(visitOf(p))), append(t.load, utilisation(p))
+		t.folds, t.load = append(t.folds, fmt.Sprint(visitOf(p))), append(t.load, load)
 	}
 	return t, nil
-}
-
-// utilisation of all sockets together.
-func utilisation(p *report.CalibrationPoint) float64 {
-	busy, cpus := 0.0, 0
-	for _, s := range p.Sockets {
-		busy, cpus = busy+orNaN(s.Busy), cpus+s.CPUs
-	}
-	return min(busy/float64(cpus), 1)
 }
 
 // errors sums up. The intervals are by drawing visits anew.
@@ -177,9 +172,21 @@ func (t tried) bands() []report.LoadBand {
 	return out
 }
 
+// predicted is what a model says of every point, in use or not; nil where it
+// says nothing.
+func predicted(points []report.CalibrationPoint, of estimator) []*float64 {
+	out := make([]*float64, len(points))
+	for i := range points {
+		if e, err := of(&points[i]); err == nil {
+			out[i] = number(e.watts)
+		}
+	}
+	return out
+}
+
 // quality is how a model did. Reason says why it did not.
 func quality(q report.ModelQuality, points []report.CalibrationPoint, of estimator, seed uint64) report.ModelQuality {
-	q.Bands = []report.LoadBand{}
+	q.Bands, q.PredictedW = []report.LoadBand{}, predicted(points, of)
 	all, err := try(points, of, func(*report.CalibrationPoint) bool { return true })
 	if err != nil {
 		q.Reason = err.Error()

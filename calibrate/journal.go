@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
@@ -62,7 +63,8 @@ func NewJournal(path string, head Head) (*Journal, error) {
 // so far by their place in the plan. A line that was never finished is removed;
 // any other that does not belong there is an error.
 func OpenJournal(path string) (j *Journal, head Head, made map[int]report.CalibrationPoint, err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
+	// O_NONBLOCK: opening a FIFO must not wait for its other end.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {
 		return nil, head, nil, fmt.Errorf("go on with a calibration: %w", err)
 	}
@@ -75,21 +77,39 @@ func OpenJournal(path string) (j *Journal, head Head, made map[int]report.Calibr
 	if err := j.lock(); err != nil {
 		return nil, head, nil, err
 	}
-	data, err := os.ReadFile(path)
+	data, err := j.read()
 	if err != nil {
 		return nil, head, nil, fmt.Errorf("go on with a calibration: %w", err)
 	}
 	end := bytes.LastIndexByte(data, '\n') + 1
-	if end < len(data) {
-		if err := f.Truncate(int64(end)); err != nil {
-			return nil, head, nil, fmt.Errorf("mend the journal %q: %w", path, err)
-		}
-	}
 	head, made, err = parseJournal(data[:end])
 	if err != nil {
 		return nil, head, nil, fmt.Errorf("journal %q: %w", path, err)
 	}
+	if end < len(data) { // not before it is known to be a journal
+		if err := f.Truncate(int64(end)); err != nil {
+			return nil, head, nil, fmt.Errorf("mend the journal %q: %w", path, err)
+		}
+	}
 	return j, head, made, nil
+}
+
+// maxJournal is far beyond what the points of a calibration take.
+const maxJournal = 64 << 20
+
+// read returns what a journal holds, if it is a file that can be one: a device
+// need not end.
+func (j *Journal) read() ([]byte, error) {
+	info, err := j.file.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is no file", j.path)
+	case info.Size() > maxJournal:
+		return nil, fmt.Errorf("%s is larger than %d bytes: this is no journal", j.path, maxJournal)
+	}
+	return io.ReadAll(j.file)
 }
 
 // parseJournal reads whole lines.

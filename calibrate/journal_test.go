@@ -1,13 +1,16 @@
 package calibrate
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/energyprobe/energyprobe/internal/report"
 )
@@ -132,4 +135,89 @@ func TestJournalRefuses(t *testing.T) {
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
 		t.Errorf("it is still there: %v", err)
 	}
+}
+
+// What is no journal is refused at once, and is left as it was.
+func TestOpenJournalOfNoJournal(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	const notes = "notes of mine\nthat end without a newline"
+	for _, err := range []error{
+		unix.Mkfifo(at("fifo"), 0o600),
+		os.WriteFile(at("notes"), []byte(notes), 0o600),
+		os.WriteFile(at("huge"), nil, 0o600),
+		os.Truncate(at("huge"), maxJournal+1),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct{ path, want string }{
+		{dir, "is a directory"},
+		{at("fifo"), "is no file"},
+		{"/dev/zero", "/dev/zero"}, // no file, and not to be written by all
+		{at("huge"), "larger than 67108864 bytes"},
+		{at("notes"), "line 1"},
+	} {
+		answer := make(chan error, 1)
+		go func() {
+			_, _, _, err := OpenJournal(c.path)
+			answer <- err
+		}()
+		select {
+		case err := <-answer:
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.path) {
+				t.Errorf("%s: %v, want %q and the path", c.path, err, c.want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s: no answer", c.path)
+		}
+	}
+	if got, err := os.ReadFile(at("notes")); err != nil || string(got) != notes {
+		t.Errorf("a file that is no journal became %q, %v", got, err)
+	}
+}
+
+// Whatever a file holds, opening it as a journal says what is wrong and leaves
+// it alone, or gives points that can be gone on with.
+func FuzzOpenJournal(f *testing.F) {
+	const head = `{"schema":"energyprobe.calibration-journal/v1","plan":{"seed":7},"source":"perf"}` + "\n"
+	for _, s := range []string{
+		"", "\n", head, head[:40], head + "{\"place\":1}\n", head + "{\"place\":1}\n{\"place\":1}\n", head + "{\"place\":2,\"point\":{\"power_w\"",
+		head + "{\"place\":1e99}\n", head + "{\"place\":-1}\n", head + "null\n\n", "null\n", head + head, strings.Repeat("[", 20000) + "\n",
+	} {
+		f.Add([]byte(s))
+	}
+	path := filepath.Join(f.TempDir(), "journal")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j, head, made, err := OpenJournal(path)
+		after, readErr := os.ReadFile(path)
+		if readErr != nil {
+			t.Fatal(readErr)
+		}
+		if err != nil {
+			if !bytes.Equal(after, data) || !strings.Contains(err.Error(), path) {
+				t.Errorf("%q became %q: %v", data, after, err)
+			}
+			return
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if head.Schema != journalSchema || !bytes.HasPrefix(data, after) || !bytes.HasSuffix(after, []byte("\n")) || bytes.ContainsRune(data[len(after):], '\n') {
+			t.Errorf("%q became %q with schema %q", data, after, head.Schema)
+		}
+		for place := range made {
+			if place < 0 {
+				t.Errorf("a point at place %d", place)
+			}
+		}
+		again, readAgain, err := parseJournal(after)
+		if err != nil || again.Plan.Seed != head.Plan.Seed || len(readAgain) != len(made) {
+			t.Errorf("read twice: %v, %d points and %d", err, len(made), len(readAgain))
+		}
+	})
 }

@@ -67,7 +67,7 @@ func idleOf(points []report.CalibrationPoint) model.ProfileIdle {
 	var watts []float64
 	for i := range points {
 		p := &points[i]
-		if w, known := power(p); known && p.Used && p.Shape == report.ShapeIdle {
+		if w, known := p.Power(); known && p.Used && p.Shape == report.ShapeIdle {
 			watts = append(watts, w/float64(len(p.Sockets)))
 		}
 	}

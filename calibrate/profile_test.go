@@ -50,7 +50,7 @@ func TestProfileOf(t *testing.T) {
 		for k := range c.Points[i].Sockets {
 			use, memory = append(use, useOf(&c.Points[i].Sockets[k])), memory+*c.Points[i].Sockets[k].DRAMW
 		}
-		truth, _ := power(&c.Points[i])
+		truth, _ := c.Points[i].Power()
 		said, tier, err := back.Package.Power(use)
 		if err != nil || math.Abs(said.Nominal-truth) > 0.02*truth {
 			t.Errorf("point %d: %s says %+v, truth %v (%v)", i, tier, said, truth, err)

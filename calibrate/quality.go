@@ -64,7 +64,7 @@ func judgePoint(p *report.CalibrationPoint, f Facts) []report.Verdict {
 	say := func(code, action, advice, format string, args ...any) {
 		out = append(out, report.Verdict{Code: code, Action: action, Message: fmt.Sprintf(format, args...), Advice: advice})
 	}
-	watts, known := power(p)
+	watts, known := p.Power()
 	if !known {
 		reason := p.Reason
 		if reason == "" {
@@ -105,17 +105,6 @@ func judgePoint(p *report.CalibrationPoint, f Facts) []report.Verdict {
 	return out
 }
 
-// power is what all packages drew; known is false where one of them is not.
-func power(p *report.CalibrationPoint) (watts float64, known bool) {
-	for _, s := range p.Sockets {
-		if s.PowerW == nil || math.IsNaN(*s.PowerW) || math.IsInf(*s.PowerW, 0) {
-			return 0, false
-		}
-		watts += *s.PowerW
-	}
-	return watts, len(p.Sockets) > 0
-}
-
 // drift is how far the last third lies from the first, relative to their mean.
 func drift(thirds []float64) float64 {
 	if len(thirds) != 3 || thirds[0]+thirds[2] <= 0 {
@@ -139,7 +128,7 @@ func judgeVisits(points []report.CalibrationPoint) {
 	watts, members := map[visit][]float64{}, map[visit][]int{}
 	for i := range points {
 		p := &points[i]
-		if w, known := power(p); known && p.Used && p.Shape != report.ShapeIdle && p.Shape != report.ShapeTrace {
+		if w, known := p.Power(); known && p.Used && p.Shape != report.ShapeIdle && p.Shape != report.ShapeTrace {
 			k := visitOf(p)
 			watts[k], members[k] = append(watts[k], w), append(members[k], i)
 		}
@@ -174,7 +163,7 @@ func judgeOrder(points []report.CalibrationPoint) {
 	levels := map[series]map[float64][]float64{}
 	for i := range points {
 		p := &points[i]
-		if w, known := power(p); known && p.Used && p.Load > 0 && p.Shape != report.ShapeTrace {
+		if w, known := p.Power(); known && p.Used && p.Load > 0 && p.Shape != report.ShapeTrace {
 			k := series{p.Workload, p.Shape, p.Placement}
 			if levels[k] == nil {
 				levels[k] = map[float64][]float64{}
@@ -258,7 +247,7 @@ func judgeIdle(points []report.CalibrationPoint, f Facts, say func(code, action,
 	var sockets int
 	for i := range points {
 		p := &points[i]
-		if w, known := power(p); known && p.Used && p.Shape == report.ShapeIdle {
+		if w, known := p.Power(); known && p.Used && p.Shape == report.ShapeIdle {
 			idle, sockets = append(idle, w), len(p.Sockets)
 		}
 	}
@@ -274,7 +263,7 @@ func judgeIdle(points []report.CalibrationPoint, f Facts, say func(code, action,
 			"an idle socket draws %.3g W, less than %.0f %% of its %.0f W: no processor does", w, 100*leastIdle, f.TDPW)
 	}
 	for i := range points {
-		if w, known := power(&points[i]); known && f.TDPW > 0 && w > maxPlausible*f.TDPW*float64(sockets) {
+		if w, known := points[i].Power(); known && f.TDPW > 0 && w > maxPlausible*f.TDPW*float64(sockets) {
 			say("implausible-power", report.VerdictRefuse, "see energyprobe doctor, and whether --tdp is right",
 				"%.4g W at %.0f %% load, more than %.0f times what the sockets are made for", w, 100*points[i].Load, maxPlausible)
 			return

@@ -22,7 +22,7 @@ func rhoOf(points []report.CalibrationPoint) *model.ProfileSMT {
 	idle := idleOf(points).PowerW
 	for i := range points {
 		p := &points[i]
-		watts, known := power(p)
+		watts, known := p.Power()
 		if !known || !p.Used || p.Holdout || p.Shape == report.ShapeIdle || p.Shape == report.ShapeTrace {
 			continue
 		}

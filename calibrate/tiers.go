@@ -231,8 +231,9 @@ func (f *fitted) unseen(points []report.CalibrationPoint, train []sample) tried 
 		if !known {
 			at = len(t.truth)
 			place[p] = at
+			load, _ := points[p].Utilisation() // known, or there were no sample
 			t.truth, t.said, t.seconds = append(t.truth, 0), append(t.said, 0), append(t.seconds, points[p].DurationS)
-			t.folds, t.load = append(t.folds, train[i].fold), append(t.load, utilisation(&points[p]))
+			t.folds, t.load = append(t.folds, train[i].fold), append(t.load, load)
 		}
 		t.truth[at] += f.validation.Truth[k]
 		t.said[at] += f.validation.Predicted[k]

@@ -94,7 +94,7 @@ func TestKnownCoefficientsComeBack(t *testing.T) {
 		// other.
 		for i := range points {
 			e, err := ofTier(&tiers[2].tier)(&points[i])
-			truth, _ := power(&points[i])
+			truth, _ := points[i].Power()
 			if err != nil || math.Abs(e.watts-truth) > 4*noise*truth+1e-6 {
 				t.Errorf("noise %v: %s at %v: %.2f W, want %.2f (%v)", noise, points[i].Workload, points[i].Load, e.watts, truth, err)
 			}
@@ -138,6 +138,39 @@ func TestHiddenLaw(t *testing.T) {
 	}
 	if covered < 0.9*of {
 		t.Errorf("the intervals hold %.0f of %.0f", covered, of)
+	}
+}
+
+// What a model says of every point is kept, and is what its errors are of.
+func TestPredictions(t *testing.T) {
+	points := experiment(hidden{law: func(u model.SocketUse, _ string) float64 { return 30 + 5*u.Busy }, noise: 0.01}, 3)
+	points[4].Throttled = ptr(3)      // left out
+	points[9].Sockets[1].PowerW = nil // not measured
+	points[11].Sockets[0].Busy = nil  // of no known load
+	points[11].Throttled = ptr(1)     // else no model could be tried
+	c := &report.Calibration{Points: points}
+	Conclude(c, Facts{TDPW: 150})
+	for _, m := range c.Models {
+		if m.Holdout == nil || len(m.PredictedW) != len(points) {
+			t.Errorf("%s: %d predictions of %d points; %s", m.Name, len(m.PredictedW), len(points), m.Reason)
+			continue
+		}
+		off, n := 0.0, 0
+		for i, p := range m.PredictedW {
+			if (p == nil) != (i == 11) {
+				t.Errorf("%s at point %d: %v", m.Name, i, p)
+			}
+			if truth, known := points[i].Power(); known && points[i].Used && points[i].Holdout {
+				off, n = off+math.Abs(*p-truth), n+1
+			}
+		}
+		if n != m.Holdout.Points || math.Abs(off/float64(n)-m.Holdout.MAEW) > 1e-9 {
+			t.Errorf("%s: the predictions are off by %v W at %d points, its errors say %v W at %d", m.Name, off/float64(n), n, m.Holdout.MAEW, m.Holdout.Points)
+		}
+	}
+	Conclude(c, Facts{})
+	if q := c.Models[0]; q.Reason == "" || q.PredictedW == nil || len(q.PredictedW) > 0 {
+		t.Errorf("without a TDP %s says %v (%s)", q.Name, q.PredictedW, q.Reason)
 	}
 }
 

@@ -14,8 +14,6 @@ import (
 
 	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/page"
-	"github.com/energyprobe/energyprobe/internal/report"
-	"github.com/energyprobe/energyprobe/internal/shell"
 )
 
 // reportFlags are the flags of report alone.
@@ -35,16 +33,18 @@ func (a *app) reportCommand() *cobra.Command {
 		Use:     "report [flags] FILE...",
 		GroupID: "results",
 		Short:   "Show stored results: a page, plots, tables",
-		Long: `Show any mix of stored results (runs, repeated runs, comparisons; one document in
-a file or several) as one self-contained HTML page, as a plot for a paper, or as
-tables. The page loads nothing from anywhere, prints well, and says of every
-number which file and field it is from. FILE may be -, for standard input.
+		Long: `Show any mix of stored results (runs, repeated runs, comparisons, calibrations;
+one document in a file or several) as one self-contained HTML page, as a plot for
+a paper, or as tables. The page loads nothing from anywhere, prints well, and says
+of every number which file and field it is from. FILE may be -, for standard
+input.
 
 Without --format, the name after -o decides (.html, .svg, .png, .md, .csv, .json),
 and without either it is a table.`,
 		Example: `  energyprobe report result.json -o report.html
   energyprobe report base.json new.json comparison.json -o report.html
   energyprobe report --plot power result.json -o power.svg
+  energyprobe report --plot parity calibration.json -o parity.svg
   energyprobe report --format png --plot scatter *.json > scatter.png
   energyprobe report --price small.json=0.04,large.json=0.16 small.json large.json -o cost.html
   energyprobe run --format json -- make | energyprobe report --format md -`,
@@ -180,9 +180,6 @@ func (a *app) readDocuments(args []string, line *statusLine) ([]page.Document, e
 		values, err := a.readResults(name)
 		if err != nil {
 			return nil, err
-		}
-		if slices.ContainsFunc(values, func(v any) bool { _, is := v.(*report.Calibration); return is }) {
-			return nil, fmt.Errorf("%s is a calibration: report shows runs, repeated runs and comparisons; see it with energyprobe calibrate --data %s", name, shell.Quote(name))
 		}
 		if name == "-" {
 			name = "standard input"

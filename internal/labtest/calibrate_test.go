@@ -3,18 +3,23 @@ package labtest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/model"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/testutil/lab"
 )
@@ -24,26 +29,29 @@ import (
 func TestSoakCalibrate(t *testing.T) {
 	// A step at the first work, a cube of the clock, another clock on each
 	// socket, and kernels that draw unlike amounts for the same cycles.
-	law := []string{"wake_mw=8000", "busy_mw=16000", "cubic_mw=2500", "freq_mhz=1000,1000,1600,1600",
+	law := []string{"wake_mw=8000", "busy_mw=16000", "cubic_mw=2500", "freq_mhz=1000,1600",
 		"hot=load-simd:106,load-stream:96,load-alu:98,load-hash:101"}
+	threads := append([]string{"smt_pct=60"}, law...)
+	const long = 40 * time.Minute // an emulated machine's clock stands still while it is computed
 	boot(t, "^TestSoakGuestCalibrate$", []lab.Options{
-		{Kernel: "6.12", Machine: "skylake-server", Sockets: 2, Cores: 2, Sim: law},
-		{Kernel: "6.1", Machine: "skylake-server", Sockets: 2, Cores: 2, Sim: law},
+		{Kernel: "6.12", Machine: "skylake-server", Sockets: 2, Cores: 1, Sim: law, Timeout: long},
+		{Kernel: "6.1", Machine: "skylake-server", Cores: 2, Sim: law, Timeout: long},
+		{Kernel: "6.12", Machine: "icelake-server", Cores: 1, Threads: 2, Sim: threads, Timeout: long},
 	})
 }
 
 // TestSoakCalibrateFaults holds quality control to what is wrong with a machine.
 func TestSoakCalibrateFaults(t *testing.T) {
 	boot(t, "^TestSoakGuestFault", []lab.Options{
-		{Kernel: "6.12", Machine: "skylake-server", Cores: 2, Sim: []string{"busy_mw=16000"}},
-		{Kernel: "6.12", Machine: "kvm", Cores: 2, Sim: []string{"pkg=on", "dram=on", "unit=on"}},
+		{Kernel: "6.12", Machine: "skylake-server", Cores: 2, Sim: []string{"busy_mw=16000"}, Timeout: 20 * time.Minute},
+		{Kernel: "6.12", Machine: "kvm", Cores: 2, Sim: []string{"pkg=on", "dram=on", "unit=on"}, Timeout: 20 * time.Minute},
 	})
 }
 
 // calibrated runs a quick calibration in the guest.
 func calibrated(t *testing.T, args ...string) *report.Calibration {
 	t.Helper()
-	cmd := exec.Command(os.Getenv(probeVar), append([]string{"calibrate", "-q", "--format", "json", "--seed", "7"}, args...)...)
+	cmd := exec.Command(os.Getenv(probeVar), append([]string{"calibrate", "-q", "--format", "json"}, args...)...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
@@ -56,11 +64,112 @@ func calibrated(t *testing.T, args ...string) *report.Calibration {
 	return c
 }
 
+// stoppedAfter ends a calibration by a signal when its journal has so many
+// points, and sees that no load is left behind.
+func stoppedAfter(t *testing.T, signal unix.Signal, journal string, points int, args ...string) {
+	t.Helper()
+	cmd := exec.Command(os.Getenv(probeVar), append([]string{"calibrate", "-q"}, args...)...)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	made := func() int {
+		b, _ := os.ReadFile(journal)
+		return bytes.Count(b, []byte("\n")) - 1
+	}
+	for end := time.Now().Add(3 * time.Minute); made() < points && time.Now().Before(end); {
+		time.Sleep(100 * time.Millisecond)
+	}
+	if err := cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if signal == unix.SIGINT && (status.ExitStatus() == 0 || !strings.Contains(errs.String(), "--resume "+journal)) {
+		t.Errorf("interrupted: %v: %s", status, errs.Bytes())
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		left := exec.Command("pgrep", "-f", "energyprobe load").Run() == nil
+		if !left {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("a load goes on after %v", signal)
+		}
+	}
+	t.Logf("CALIBRATION %v after %d points: no load is left", signal, made())
+}
+
+// checkProfile leans on the profile that was written: run shows its model beside
+// the measurement, within a few percent, and without counters estimates by it.
+func checkProfile(t *testing.T, profile string) {
+	t.Helper()
+	for _, args := range [][]string{nil, {"--source", "model"}} {
+		r := probe(t, with(append([]string{"--host-profile", profile}, args...), loaded("4s/40%")...)...)
+		m, there := r.Models["profile"]
+		if !there || r.Host.Profile == nil || m.EnergyJ == nil || m.LowJ == nil {
+			t.Errorf("%v: no estimate by the profile: %+v", args, r.Models)
+			continue
+		}
+		if args == nil {
+			t.Logf("CALIBRATION run: profile (%s) is off by %+.2f %%, tdp-naive by %+.2f %%", r.Host.Profile.Tier, *m.ErrorPctVsMeasured, *r.Models["tdp-naive"].ErrorPctVsMeasured)
+			if e := *m.ErrorPctVsMeasured; e < -10 || e > 10 {
+				t.Errorf("the profile is off by %.2f %%", e)
+			}
+			continue
+		}
+		t.Logf("CALIBRATION estimate: %.2f J (%.2f to %.2f)", *r.Total.EnergyJ, *r.Total.LowJ, *r.Total.HighJ)
+		a := accountOf(t, r)
+		truth := 0.0
+		for i := range a.dies {
+			j, err := a.trace.between(i*domainsPerDie+column["package"], energy.Instant(r.Window.StartNS), energy.Instant(r.Window.EndNS))
+			if err != nil {
+				t.Fatal(err)
+			}
+			truth += j
+		}
+		t.Logf("CALIBRATION the truth: %.2f J", truth)
+		if truth < *r.Total.LowJ || truth > *r.Total.HighJ {
+			t.Errorf("estimated %.2f J (%.2f to %.2f), the truth is %.2f", *r.Total.EnergyJ, *r.Total.LowJ, *r.Total.HighJ, truth)
+		}
+	}
+}
+
+// checkRho knows what a core draws above idle: 8 W for being awake, and 16 W/GHz
+// and 2.5 W/GHz^3 at 1 GHz for one thread, 60 % of it for each of two.
+func checkRho(t *testing.T, profile string) {
+	t.Helper()
+	p, err := model.ReadProfile(profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := (8 + 2*0.6*18.5) / (8 + 18.5)
+	if p.SMT == nil || math.Abs(p.SMT.Rho-want) > 0.05 {
+		t.Fatalf("rho %+v, want %.3f", p.SMT, want)
+	}
+	t.Logf("CALIBRATION rho %.3f (%.3f to %.3f), the truth %.3f", p.SMT.Rho, p.SMT.Low, p.SMT.High, want)
+}
+
 // The best tier is within 3 % on work that it never saw, and a tenth of what TDP
 // times utilisation is off; its intervals hold nine points in ten.
 func TestSoakGuestCalibrate(t *testing.T) {
-	guest(t, "skylake-server")
-	c := calibrated(t)
+	guest(t, "skylake-server", "icelake-server")
+	dir := t.TempDir()
+	journal, profile := filepath.Join(dir, "journal.jsonl"), filepath.Join(dir, "profile.json")
+	stoppedAfter(t, unix.SIGINT, journal, 3, "--seed", "7", "--journal", journal)
+	stoppedAfter(t, unix.SIGKILL, journal, 6, "--resume", journal)
+	c := calibrated(t, "--resume", journal, "--host-profile", profile)
+	if c.Plan.Seed != 7 || len(c.Points) != c.Plan.Points {
+		t.Errorf("seed %d, %d of %d points", c.Plan.Seed, len(c.Points), c.Plan.Points)
+	}
+	if _, err := os.Stat(journal); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the journal is left behind: %v", err)
+	}
+	checkProfile(t, profile)
+	if os.Getenv("LAB_MACHINE") == "icelake-server" {
+		checkRho(t, profile)
+	}
 	for _, v := range c.Verdicts {
 		t.Logf("CALIBRATION %s (%s): %s", v.Code, v.Action, v.Message)
 	}

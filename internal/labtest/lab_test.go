@@ -118,7 +118,9 @@ func boot(t *testing.T, run string, machines []lab.Options) {
 	}
 	for i := range machines {
 		machines[i].Env = []string{probeVar + "=" + probe, seedsVar}
-		machines[i].Timeout = timeout(seeds())
+		if machines[i].Timeout == 0 {
+			machines[i].Timeout = timeout(seeds())
+		}
 	}
 	lab.Guests(t, run, machines)
 }

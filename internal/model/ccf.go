@@ -1,6 +1,9 @@
 package model
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // perVCPU is Cloud Carbon Footprint's power of one vCPU at rest and at full
 // load. It comes from SPECpower results and so from the wall: power supplies,
@@ -19,6 +22,7 @@ var (
 	ccfBroadwell      = perVCPU{"Broadwell", 0.71, 3.69}
 	ccfSkylake        = perVCPU{"Skylake", 0.65, 4.26}
 	ccfCascadeLake    = perVCPU{"Cascade Lake", 0.64, 3.97}
+	ccfCoffeeLake     = perVCPU{"Coffee Lake", 1.14, 5.42}
 	ccfEPYC1          = perVCPU{"EPYC 1st generation", 0.82, 2.55}
 	ccfEPYC2          = perVCPU{"EPYC 2nd generation", 0.47, 1.69}
 	ccfEPYC3          = perVCPU{"EPYC 3rd generation", 0.45, 2.02}
@@ -68,6 +72,10 @@ func ccfOf(candidates []CPU) (perVCPU, bool) {
 			}
 		}
 		return ccfSkylake, true
+	case 158:
+		if !slices.Contains(c.Steppings, 9) { // 9 is Kaby Lake, 10 to 13 Coffee Lake
+			return ccfCoffeeLake, true
+		}
 	}
 	return ccfAverage, false
 }

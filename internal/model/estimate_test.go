@@ -40,7 +40,7 @@ func estimate(t *testing.T, h Host, durationS, machineS, commandS float64) map[s
 	return byName
 }
 
-// A guest of 2 vCPUs on an 8275CL (225, 240, 240 W; 48 threads) for 10 s, in
+// A guest of 2 vCPUs on an 8275CL (225, 240, 310 W; 48 threads) for 10 s, in
 // which it used 12 CPU seconds, 10 of them the command's. By hand: 5 W a
 // thread; idle 2 x 5 x 0.2 x 10 s = 20 J; dynamic 5 x (1 - 0.2) x 1.4 = 5.6 J
 // per CPU second, x 12 = 67.2 J, the command's part 56 J.
@@ -52,12 +52,13 @@ func TestGuestKnownAnswer(t *testing.T) {
 	// Idle, lower end: ln(0.1/0.2) and ln(225/240), in squares:
 	// sqrt(0.480453 + 0.004165) = 0.696145; 20 x e^-0.696145 = 9.97008.
 	near(t, "idle, low", r.IdleJ.Low, 9.97008, 1e-4)
-	// Upper end: ln(0.35/0.2) alone: 20 x 1.75.
-	near(t, "idle, high", r.IdleJ.High, 35, 1e-9)
-	// Dynamic, upper end: room 0.9/0.8 twice (idle 0.10; full 1.10) and k
-	// 2.222/1.4: sqrt(2 x 0.117783^2 + 0.462035^2) = 0.491136;
-	// 56 x e^0.491136 = 91.5136.
-	near(t, "command, high", r.CommandJ.High, 91.514, 1e-2)
+	// Upper end: ln(0.35/0.2) and ln(310/240): sqrt(0.313170 + 0.065502) =
+	// 0.615363; 20 x e^0.615363 = 37.0066.
+	near(t, "idle, high", r.IdleJ.High, 37.0066, 1e-4)
+	// Dynamic, upper end: room 0.9/0.8 twice (idle 0.10; full 1.10), k
+	// 2.222/1.4, and the TDP's 310/240: sqrt(2 x 0.117783^2 + 0.462035^2 +
+	// 0.065502) = 0.553827; 56 x e^0.553827 = 97.434.
+	near(t, "command, high", r.CommandJ.High, 97.434, 1e-2)
 	// The other models of the same window.
 	all := estimate(t, hosts(t)["guest, named"], 10, 12, 10)
 	near(t, "tdp-naive", all[NaiveName].EnergyJ, 240*0.6*10, 1e-9)

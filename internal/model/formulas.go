@@ -5,8 +5,9 @@ import "math"
 // Formula is a published power model of one socket that knows its TDP only.
 type Formula struct {
 	Name string
-	// Watts of a socket of tdpW watts at utilisation u, 0 to 1. It never
-	// falls as u or tdpW grow.
+	// Watts of a socket of tdpW watts at utilisation u, 0 to 1: beyond that it
+	// means nothing, and who measures more takes it for 1. It never falls as
+	// u or tdpW grow.
 	Watts func(tdpW, u float64) float64
 	// PerShare: a guest is charged vCPUs/threads of the socket. The others
 	// charge the whole socket as they were published.
@@ -41,15 +42,16 @@ func Formulas() []Formula {
 func TDPLinear(tdpW, u float64) float64 { return tdpW * u }
 
 // teadsCurve are the ratios of package power to TDP that Teads measured with
-// turbostat on AWS's bare-metal Intel hosts (B. Davy, "Estimating AWS EC2
-// Instances Power Consumption", Teads Engineering, 2021).
+// turbostat on AWS's bare-metal Intel hosts (B. Davy, "Building an AWS EC2
+// Carbon Emissions Dataset", Teads Engineering, 2021).
 var teadsCurve = Curve{{0, 0.12}, {0.1, 0.32}, {0.5, 0.75}, {1, 1.02}}
 
 // Teads is TDP times the Teads curve, linear between its four points.
 func Teads(tdpW, u float64) float64 { return tdpW * teadsCurve.At(u) }
 
-// CodeCarbonCubic is TDP*(0.1 + 0.9u^3), CodeCarbon's mode cpu_load
-// (codecarbon/external/hardware.py, _get_power_from_cpu_load).
+// CodeCarbonCubic is TDP*(0.1 + 0.9u^3), CodeCarbon's mode cpu_load where it
+// tracks a machine (codecarbon/external/hardware.py, _get_power_from_cpu_load;
+// of a process it takes TDP*u).
 func CodeCarbonCubic(tdpW, u float64) float64 { return tdpW * (0.1 + 0.9*u*u*u) }
 
 // CodeCarbonConstant is TDP/2 at any load: CodeCarbon's mode constant
@@ -68,7 +70,8 @@ func CodeCarbonUnknown(threads int) float64 {
 
 // FanPower is idle + (full-idle)*(2u - u^1.4), fitted on servers at Google
 // (Fan, Weber, Barroso, "Power Provisioning for a Warehouse-sized Computer",
-// ISCA 2007, section 3). It peaks at 1 and its slope there is 0.6.
+// ISCA 2007, section 3). It is full power at 1, and still rising there: its
+// slope is 2 - 1.4 = 0.6 of the span.
 func FanPower(idleW, fullW, u float64) float64 {
 	return idleW + (fullW-idleW)*(2*u-math.Pow(u, 1.4))
 }
@@ -77,8 +80,10 @@ func FanPower(idleW, fullW, u float64) float64 {
 func Fan(tdpW, u float64) float64 { return FanPower(0.12*tdpW, 1.02*tdpW, u) }
 
 // LogPower is a*ln(b*(u+c)) + d, the form of Boavizta's consumption profiles
-// (doc.api.boavizta.org, "Consumption profile"); only the form is theirs, its
-// parameters have to come from points of the machine in question.
+// (boaviztapi/model/consumption_profile; its documentation, Explanations, CPU,
+// prints b+u*c, with which its own parameters give powers below 0). Only the
+// form is theirs: parameters have to come from points of the machine in
+// question.
 func LogPower(a, b, c, d, u float64) float64 { return a*math.Log(b*(u+c)) + d }
 
 // BoaviztaForm is LogPower through the Teads points at 0, 10 and 100 % load:

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -78,7 +77,7 @@ type Fitted struct {
 // ReadProfile reads a profile from a file. An error names the file and the
 // field.
 func ReadProfile(path string) (*Profile, error) {
-	f, err := os.Open(path)
+	f, err := openDocument(path)
 	if err != nil {
 		return nil, fmt.Errorf("read a host profile: %w; make one: energyprobe calibrate", err)
 	}
@@ -99,6 +98,9 @@ func ParseProfile(r io.Reader) (*Profile, error) {
 		return nil, err
 	case len(data) > maxProfile:
 		return nil, fmt.Errorf("it is larger than %d bytes: this is no host profile", maxProfile)
+	}
+	if field, err := faultIn(data); err != nil {
+		return nil, fmt.Errorf("%s: %w", field, err)
 	}
 	var head struct {
 		Schema string `json:"schema"`
@@ -129,7 +131,11 @@ func jsonError(data []byte, err error) error {
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
-		return fmt.Errorf("line %d: %w", 1+bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n")), err)
+		where := fmt.Sprintf("line %d", 1+bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n")))
+		if field, _ := faultIn(data); field != "" {
+			where += ", at " + field
+		}
+		return fmt.Errorf("%s: %w", where, err)
 	case errors.As(err, &kind):
 		return fmt.Errorf("%s: want %v, got a %s", kind.Field, kind.Type, kind.Value)
 	}

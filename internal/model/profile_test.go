@@ -74,7 +74,34 @@ func TestHostileProfiles(t *testing.T) {
 		{"another document", `{"schema":"energyprobe.run/v1"}`, "schema: \"energyprobe.run/v1\""},
 		{"a future one", replaced("profile/v1", "profile/v2"), "later version"},
 		{"two in one", string(encoded(t, sampleProfile())) + "{}", "after top-level value"},
-		{"NaN", replaced(`"tdp_w": 150`, `"tdp_w": NaN`), "line "},
+		{"NaN", replaced(`"tdp_w": 150`, `"tdp_w": NaN`), "line 19, at tdp_w: "},
+		{"NaN in a list", replaced(`"busy": 0.1`, `"busy": NaN`), ", at package.tiers[1].curve[1].busy: "},
+		{"infinity in words", replaced(`"limit_w": 150`, `"limit_w": Infinity`), ", at limit_w: "},
+		{"a hexadecimal number", replaced(`"limit_w": 150`, `"limit_w": 0x96`), ", at limit_w: "},
+		{"a number beyond reason", replaced(`"limit_w": 150`, `"limit_w": 1e300`), "limit_w: 1e+300 is more than any host has"},
+		{"a coefficient beyond reason", replaced(`"high": 33`, `"high": 1e308`), "package.tiers[2].coefficients[0].high: 1e+308 is more"},
+		{"a seed as large as they come", replaced(`"seed": 0`, `"seed": 9223372036854775807,"x":NaN`), ", at x: "},
+		{"a field twice", replaced(`"tdp_w": 150`, `"tdp_w": 150, "tdp_w": 15`), "tdp_w: it is there twice"},
+		{"a field twice in other letters", replaced(`"tdp_w": 150`, `"tdp_w": 150, "TDP_W": 15`), "TDP_W: it is there twice"},
+		{"a field twice, deep down", replaced(`"power_w": 60`, `"power_w": 60, "power_w": 6`), "package.tiers[1].curve[1].power_w: it is there twice"},
+		{"nested deeply", replaced(`"verdicts": []`, `"verdicts": `+strings.Repeat("[", 100000)+strings.Repeat("]", 100000)), "verdicts" + strings.Repeat("[0]", maxNesting-1) + ": it is nested deeper than 32 levels"},
+		{"nested deeply in a field of no profile", replaced(`"seed": 0`, `"seed": 0,"x":`+strings.Repeat(`{"a":`, 40)+"1"+strings.Repeat("}", 40)), "it is nested deeper than 32 levels"},
+		{"a huge list", replaced(`"verdicts": []`, `"verdicts": [`+strings.Repeat(`"a",`, 300000)+`"a"]`), "larger than 1048576 bytes"},
+		{"tiers without end", replaced(`"name": "T0"`, `"name": "T0"},`+strings.Repeat("{},", 100000)+`{"name": "T0"`), `package.tiers[0].tdp_w: 0: want a number above 0`},
+		{"a list for an object", replaced(`"idle": {`, `"idle": [], "was": {`), "idle: want model.ProfileIdle, got a array"},
+		{"a list of documents", "[" + string(encoded(t, sampleProfile())) + "]", "want struct"},
+		{"null", "null", `schema: "", want`},
+		{"UTF-16", "\xff\xfe{\x00}\x00", "line 1"},
+		{"zero bytes", strings.Repeat("\x00", 4096), "line 1"},
+		{"negative TDP", edit(func(p *Profile) { p.TDPW = -150 }), "tdp_w: -150: want a number above 0"},
+		{"negative limit", edit(func(p *Profile) { p.LimitW = -1 }), "limit_w: -1 is negative"},
+		{"negative spread", edit(func(p *Profile) { p.Idle.SpreadW = -1 }), "idle.spread_w: -1 is negative"},
+		{"negative family", edit(func(p *Profile) { p.CPU.Family = -6 }), "cpu.family: -6 is negative"},
+		{"no sockets", edit(func(p *Profile) { p.CPU.Sockets = 0 }), "cpu.sockets: 0: want a number above 0"},
+		{"half a core", replaced(`"cores": 16`, `"cores": 15.5`), "cpu.cores: want int, got a number 15.5"},
+		{"negative error", edit(func(p *Profile) { p.Package.Tiers[0].ErrorPct = -1 }), "package.tiers[0].error_pct: -1 is negative"},
+		{"utilisation beyond 1", edit(func(p *Profile) { p.Package.Tiers[1].Curve[3].Busy = 1.5 }), "package.tiers[1].curve: utilisation 1.5"},
+		{"no schema", replaced(`"schema"`, `"scheme"`), `schema: "", want`},
 		{"infinite", replaced(`"tdp_w": 150`, `"tdp_w": 1e999`), "tdp_w"},
 		{"a text for a number", replaced(`"limit_w": 150`, `"limit_w": "150"`), "limit_w: want float64, got a string"},
 		{"no TDP", edit(func(p *Profile) { p.TDPW = 0 }), "tdp_w: 0: want a number above 0"},
@@ -226,6 +253,12 @@ func FuzzParseProfile(f *testing.F) {
 	}
 	f.Add(data)
 	f.Add([]byte(`{"schema":"energyprobe.profile/v1"}`))
+	for _, spoil := range [][2]string{
+		{`"tdp_w":150`, `"tdp_w":1e9`}, {`"tdp_w":150`, `"tdp_w":150,"Tdp_W":1`}, {`"busy":0.1`, `"busy":1e-300`},
+		{`"max_busy":1`, `"max_busy":0`}, {`"verdicts":[]`, `"verdicts":[[[[[]]]]]`}, {`"dram":null`, `"dram":{"best":"T0","tiers":[{"name":"T0","tdp_w":5}]}`},
+	} {
+		f.Add(bytes.Replace(data, []byte(spoil[0]), []byte(spoil[1]), 1))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := ParseProfile(io.Reader(bytes.NewReader(data)))
 		if err != nil {
@@ -233,7 +266,7 @@ func FuzzParseProfile(f *testing.F) {
 		}
 		use := SocketUse{CPUs: 8, Busy: 4, Awake: 1, OneThread: 4, Hz: 2e9, Cycles: 8e9, Instructions: 8e9}
 		got, name, err := p.Package.Power([]SocketUse{use})
-		if err == nil && (math.IsNaN(got.Nominal) || got.Low > got.High || name == "") {
+		if err == nil && (!got.finite() || got.Low > got.High || name == "") {
 			t.Errorf("%s: %+v", name, got)
 		}
 	})

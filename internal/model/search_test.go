@@ -137,15 +137,15 @@ func TestTried(t *testing.T) {
 		given Given
 		want  string // outcomes, in the order of the steps
 	}{
-		"guest":             {guest, Given{}, "nothing nothing nothing nothing used found"},
-		"the user knows":    {guest, Given{UserW: 300}, "used nothing nothing nothing found found"},
-		"named":             {xeon, Given{}, "nothing nothing used nothing found found"},
-		"hardware":          {xeon, Given{HardwareW: 150}, "nothing used found nothing found found"},
-		"both":              {xeon, Given{UserW: 100, HardwareW: 150}, "used found found nothing found found"},
-		"unbelievable":      {xeon, Given{HardwareW: 4e6}, "nothing nothing used nothing found found"},
-		"alias":             {Identity{ModelName: "AWS Graviton3"}, Given{}, "nothing nothing nothing used nothing found"},
-		"nothing at all":    {Identity{}, Given{}, "nothing nothing nothing nothing nothing used"},
-		"Arm, by its parts": {Identity{ModelName: "Neoverse-V1", Vendor: "ARM", Model: 0xd40, Virtual: true}, Given{}, "nothing nothing nothing nothing used found"},
+		"guest":             {guest, Given{}, "nothing nothing nothing nothing nothing used found"},
+		"the user knows":    {guest, Given{UserW: 300}, "used nothing nothing nothing nothing found found"},
+		"named":             {xeon, Given{}, "nothing nothing nothing used nothing found found"},
+		"hardware":          {xeon, Given{HardwareW: 150}, "nothing nothing used found nothing found found"},
+		"both":              {xeon, Given{UserW: 100, HardwareW: 150}, "used nothing found found nothing found found"},
+		"unbelievable":      {xeon, Given{HardwareW: 4e6}, "nothing nothing nothing used nothing found found"},
+		"alias":             {Identity{ModelName: "AWS Graviton3"}, Given{}, "nothing nothing nothing nothing used nothing found"},
+		"nothing at all":    {Identity{}, Given{}, "nothing nothing nothing nothing nothing nothing used"},
+		"Arm, by its parts": {Identity{ModelName: "Neoverse-V1", Vendor: "ARM", Model: 0xd40, Virtual: true}, Given{}, "nothing nothing nothing nothing nothing used found"},
 	} {
 		m := identify(t, tc.id, tc.given)
 		var outcomes []string

@@ -77,8 +77,8 @@ type Tier struct {
 	Coefficients []Coefficient `json:"coefficients,omitempty"`
 	// Covariance is that of the coefficients, by bootstrap, in the same order.
 	Covariance [][]float64 `json:"covariance,omitempty"`
-	MinBusy float64 `json:"min_busy"` // least utilisation of a socket that it was fitted to: what is beyond extrapolates
-	MaxBusy float64 `json:"max_busy"` // and the most
+	MinBusy    float64     `json:"min_busy"` // least utilisation of a socket that it was fitted to: what is beyond extrapolates
+	MaxBusy    float64     `json:"max_busy"` // and the most
 	// ErrorPct is the half-width of an interval that holds 95 % of new loads,
 	// in percent of the estimate; the wider of it and ErrorW counts.
 	ErrorPct float64 `json:"error_pct"`

@@ -117,3 +117,21 @@ func MetricText(name string, m report.Metric) string { return metricText(name, m
 
 // MetricNames returns the names of m in the order of the catalogue.
 func MetricNames(m map[string]report.Metric) []string { return metricNames(m) }
+
+// CalibrationAnswer is what a calibration found, in a sentence.
+func CalibrationAnswer(c *report.Calibration) string { return calibrationAnswer(c) }
+
+// CalibrationOrigin says how a calibration was made.
+func CalibrationOrigin(c *report.Calibration) string { return calibrationOrigin(c) }
+
+// UsedText says how many points of a calibration are in use.
+func UsedText(c *report.Calibration) string { return usedText(c) }
+
+// PointText names a point of a calibration: "alu at 50 %".
+func PointText(p *report.CalibrationPoint) string { return pointText(p) }
+
+// BandText names a band of loads: "15–40 %".
+func BandText(b report.LoadBand) string { return bandText(b) }
+
+// SignedWatts prints a difference of power with its sign: "+1.20 W".
+func SignedWatts(w float64) string { return signedWatts(w) }

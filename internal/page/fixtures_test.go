@@ -129,5 +129,5 @@ func mixed(t testing.TB) []Document {
 	for _, name := range []string{"run-split-samples", "run-split-cycles", "run-estimate", "run-failed-zone", "run-cross-check", "run-split-all"} {
 		docs = append(docs, Document{File: name + ".json", Value: stored(t, name)})
 	}
-	return docs
+	return append(docs, Document{File: "calibration.json", Value: calibration(t)})
 }

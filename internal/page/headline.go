@@ -12,23 +12,42 @@ import (
 const maxHeadline = 4
 
 // headline is the numbers that matter most: what was compared, else what was
-// repeated, else what was run.
+// repeated, else what was calibrated and what was run.
 func headline(docs []Document) []Fact {
-	var compared, repeated, single []Fact
+	var compared, repeated, calibrated, single []Fact
 	for _, d := range docs {
 		switch v := d.Value.(type) {
 		case *report.Comparison:
 			compared = append(compared, namedPairs(pairFacts(d, v), v)...)
 		case *report.Trials:
 			repeated = append(repeated, seriesFacts(d, v)...)
+		case *report.Calibration:
+			if facts := calibrationFacts(d, v); len(docs) == 1 {
+				calibrated = facts
+			} else {
+				calibrated = append(calibrated, besides(facts, v)...)
+			}
 		case *report.Run:
 			if len(single) < maxHeadline {
 				single = append(single, runFacts(d, v)...)
 			}
 		}
 	}
-	facts := slices.Concat(compared, repeated, single)
+	facts := slices.Concat(compared, repeated, calibrated, single)
 	return facts[:min(len(facts), maxHeadline)]
+}
+
+// besides are the facts of a calibration that stand beside other results: the
+// two errors, or the grade where there are none, and of which host they are.
+func besides(facts []Fact, c *report.Calibration) []Fact {
+	if len(facts) > 2 {
+		facts = facts[1:3]
+		facts[0].Note = "grade " + output.Plain(c.Grade) + ", " + facts[0].Note
+	}
+	for i := range facts {
+		facts[i].Label = hostName(c) + ": " + facts[i].Label
+	}
+	return facts
 }
 
 func pairFacts(d Document, c *report.Comparison) []Fact {
@@ -103,7 +122,7 @@ func runFacts(d Document, r *report.Run) []Fact {
 		Fact{Label: "time", Value: Value{Text: output.Seconds(r.DurationS), Source: d.at("duration_s")}})
 }
 
-// latest returns the comparisons and trials, and the latest runs, as many as
+// latest returns the comparisons, trials and calibrations, and the latest runs, as many as
 // get sections of their own.
 func latest(docs []Document) []Document {
 	sorted := slices.Clone(docs)
@@ -122,6 +141,8 @@ func rank(d Document) int {
 		return 0
 	case *report.Trials:
 		return 1
+	case *report.Calibration:
+		return 2
 	}
-	return 2
+	return 3
 }

@@ -24,7 +24,7 @@ type Document struct {
 	File  string
 	Index int // from 0, in a file of several
 	Many  bool
-	Value any // *report.Run, *report.Trials or *report.Comparison
+	Value any // *report.Run, *report.Trials, *report.Comparison or *report.Calibration
 }
 
 // at names a field of the document: "base.json: total.energy_j".
@@ -214,6 +214,8 @@ func section(d Document) Section {
 		return trialsSection(d, x)
 	case *report.Comparison:
 		return comparisonSection(d, x)
+	case *report.Calibration:
+		return calibrationSection(d, x)
 	}
 	return Section{Title: "Unknown result"}
 }
@@ -236,7 +238,7 @@ func files(docs []Document) []string {
 }
 
 func summaryText(docs []Document, files []string) string {
-	var runs, trials, comparisons int
+	var runs, trials, comparisons, calibrations int
 	for _, d := range docs {
 		switch d.Value.(type) {
 		case *report.Run:
@@ -245,13 +247,16 @@ func summaryText(docs []Document, files []string) string {
 			trials++
 		case *report.Comparison:
 			comparisons++
+		case *report.Calibration:
+			calibrations++
 		}
 	}
 	var parts []string
 	for _, c := range []struct {
 		n         int
 		one, many string
-	}{{comparisons, "comparison", "comparisons"}, {trials, "series of repeated runs", "series of repeated runs"}, {runs, "run", "runs"}} {
+	}{{comparisons, "comparison", "comparisons"}, {trials, "series of repeated runs", "series of repeated runs"},
+		{calibrations, "calibration", "calibrations"}, {runs, "run", "runs"}} {
 		switch {
 		case c.n == 1:
 			parts = append(parts, "1 "+c.one)

@@ -169,6 +169,7 @@ func TestPictures(t *testing.T) {
 		kind, want string
 	}{
 		{docs, "pie", "use one of comparison"},
+		{[]Document{{File: "guest.json", Value: refused(t)}}, "parity", "no data for the plot parity; they have for utilisation, drift"},
 		{docs[4:5], "comparison", "no data for the plot comparison"},
 		{[]Document{{File: "x", Value: stored(t, "run-client")}}, "", "--interval"},
 	} {

@@ -10,7 +10,8 @@ import (
 
 // Plots lists the kinds of plots, first what tells most.
 func Plots() []string {
-	return []string{"comparison", "distribution", "power", "phases", "attribution", "processes", "scatter"}
+	return []string{"comparison", "distribution", "power", "phases", "attribution", "processes", "scatter",
+		"errors", "parity", "utilisation", "residuals", "drift"}
 }
 
 // Picture returns one plot of the results: the first of its kind, or with kind

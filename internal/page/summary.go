@@ -38,6 +38,8 @@ func rows(docs []Document) []row {
 			}
 		case *report.Comparison:
 			out = append(out, comparisonRows(d, v)...)
+		case *report.Calibration:
+			out = append(out, calibrationRows(d, v)...)
 		}
 	}
 	return out

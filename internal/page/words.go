@@ -24,6 +24,8 @@ func startedAt(v any) time.Time {
 		return v.StartedAt
 	case *report.Comparison:
 		return v.StartedAt
+	case *report.Calibration:
+		return v.StartedAt
 	}
 	return time.Time{}
 }

@@ -15,6 +15,9 @@ type Bar struct {
 	Label string
 	Note  string // behind the bar: its value
 	Parts []BarPart
+	// Low and High are the ends of the interval of the whole bar; nil where it
+	// is not known.
+	Low, High *float64
 }
 
 // BarChart is horizontal bars, of one part or stacked.
@@ -41,6 +44,9 @@ func (c BarChart) Scene() *Scene {
 				sum += p.Value
 			}
 		}
+		if known(b.High) {
+			sum = math.Max(sum, *b.High)
+		}
 		most = math.Max(most, sum)
 	}
 	labels = math.Min(labels, s.Width*0.3)
@@ -64,8 +70,22 @@ func (c BarChart) Scene() *Scene {
 			m.title, m.source = p.Title, p.Source
 			x += p.Value
 		}
-		s.text(Muted, a.at(x)+8, middle+4, normal, Start, b.Note)
+		end := a.at(x)
+		if known(b.Low) && known(b.High) {
+			s.whisker(a.at(*b.Low), a.at(*b.High), middle)
+			end = math.Max(end, a.at(*b.High))
+		}
+		s.text(Muted, end+8, middle+4, normal, Start, b.Note)
 	}
 	s.Height = bottom + 40
 	return s
+}
+
+// whisker is the interval of a bar: in ink, which is seen on the bar and beyond
+// it.
+func (s *Scene) whisker(from, to, y float64) {
+	s.line(Ink, 1.5, Point{from, y}, Point{to, y})
+	for _, x := range []float64{from, to} {
+		s.line(Ink, 1.5, Point{x, y - 4}, Point{x, y + 4})
+	}
 }

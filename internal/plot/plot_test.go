@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sort"
 	"strings"
 	"testing"
 )
@@ -72,7 +73,99 @@ func charts() map[string]*Scene {
 		"scatter": ScatterChart{Frame: frame("Energy and time"), XAxis: "time", XUnit: "s", YAxis: "energy", YUnit: "J", Points: []ScatterPoint{
 			{Label: "A", X: 1, Y: 10, XLow: ptr(0.9), XHigh: ptr(1.2), YLow: ptr(9), YHigh: ptr(11), Role: SeriesRole(0), Title: "A"},
 			{Label: "B", X: 2, Y: 7, Role: SeriesRole(1)}, {Label: "C", X: 3, Y: 8, Role: SeriesRole(2)}, {Label: "D", X: math.NaN(), Y: 8}}}.Scene(),
-		"empty": PowerChart{Frame: Frame{Title: "Nothing"}}.Scene(),
+		"errors": BarChart{Frame: frame("Errors"), Unit: "%", Axis: "error", Legend: []string{"fitted"}, Roles: []Role{SeriesRole(0)}, Bars: []Bar{
+			{Label: "T1", Note: "4.1 %", Low: ptr(2.1), High: ptr(5.8), Parts: []BarPart{{4.1, SeriesRole(0), "T1: 4.1 %", "c.json: models[0]"}}},
+			{Label: "T2", Note: "9 %", Low: ptr(8), Parts: []BarPart{{9, SeriesRole(0), "T2: 9 %", ""}}}}}.Scene(),
+		"parity":    parity().Scene(),
+		"lines":     lines().Scene(),
+		"residuals": residuals().Scene(),
+		"no-points": XYChart{Frame: Frame{Title: "Nothing"}, Panels: []XYPanel{{Points: []XYPoint{{X: math.NaN(), Y: 1}}}}}.Scene(),
+		"no-panels": XYChart{Frame: Frame{Title: "Nothing"}}.Scene(),
+		"no-cells":  MatrixChart{Frame: Frame{Title: "Nothing"}, Marked: -1}.Scene(),
+		"empty":     PowerChart{Frame: Frame{Title: "Nothing"}}.Scene(),
+	}
+}
+
+// parity has two panels, and every shape.
+func parity() XYChart {
+	c := XYChart{Frame: Frame{Title: "Measured and modelled", Draw: true}, XAxis: "measured", XUnit: "W", YAxis: "modelled", YUnit: "W", Parity: true,
+		Panels: []XYPanel{{Title: "T1"}, {Title: "TDP x utilisation"}}}
+	for shape := Dot; shape <= Cross; shape++ {
+		for k, hollow := range []bool{true, false} {
+			l := Look{SeriesRole(int(shape)), shape, hollow}
+			c.Keys = append(c.Keys, XYKey{Name: "set " + string(rune('a'+2*int(shape)+k)), Look: l})
+			x := 60 + 40*float64(shape) + 15*float64(k)
+			c.Panels[k].Points = append(c.Panels[k].Points, XYPoint{X: x, Y: x*1.1 - 20, Look: l, Title: "a & b", Source: "c.json: points[0]"}, XYPoint{X: math.NaN(), Y: x, Look: l})
+		}
+	}
+	return c
+}
+
+// lines have names that would lie upon each other, and one of nothing.
+func lines() XYChart {
+	c := XYChart{Frame: Frame{Title: "Power over load", Draw: true}, XAxis: "load", XUnit: "%", YAxis: "power", YUnit: "W",
+		Keys: []XYKey{{Name: "alu", Look: Look{Role: SeriesRole(0)}}, {Name: "a model", Look: Look{Role: Ink}, Line: true, Dashed: true}}}
+	p := XYPanel{Points: []XYPoint{{X: 50, Y: 180, Look: Look{Role: SeriesRole(0)}, Title: "alu"}}}
+	for i, name := range []string{"one", "another", "a third"} {
+		p.Lines = append(p.Lines, XYLine{Name: name, Role: SeriesRole(i), Dashed: i > 0, Values: []Point{{0, 40}, {50, 150}, {100, 200 + float64(i)}}})
+	}
+	p.Lines = append(p.Lines, XYLine{Name: "nothing", Role: SeriesRole(3)})
+	c.Panels = []XYPanel{p}
+	return c
+}
+
+func residuals() MatrixChart {
+	cell := func(v float64, text string) MatrixCell {
+		return MatrixCell{Value: v, Text: text, Title: text + " W", Source: "c.json: models[0].bands[0]"}
+	}
+	return MatrixChart{Frame: Frame{Title: "Residuals", Draw: true}, Axis: "load", Values: "mean error", Unit: "W", More: More, Less: SeriesRole(0), Legend: [2]string{"too much", "too little"},
+		Columns: []string{"idle", "0–50 %", "50–100 %"}, Rows: []string{"tdp-naive", "T1 (chosen)"}, Marked: 1,
+		Cells: [][]MatrixCell{{cell(-62.9, "-62.9"), cell(31, "+31.0"), cell(66.5, "+66.5")}, {cell(0, "0.0"), cell(-0.3, "-0.3"), {Value: math.NaN()}}}}
+}
+
+// TestLineNames: each can be read, and stands within the panel.
+func TestLineNames(t *testing.T) {
+	var ys []float64
+	s := lines().Scene()
+	for _, m := range s.marks {
+		if m.kind == text && (m.label == "one" || m.label == "another" || m.label == "a third") {
+			ys = append(ys, m.points[0].Y)
+		}
+		if m.label == "nothing" {
+			t.Error("a line of nothing has a name")
+		}
+	}
+	sort.Float64s(ys)
+	if len(ys) != 3 || ys[1]-ys[0] < 12 || ys[2]-ys[1] < 12 || ys[2] > s.Height-36 {
+		t.Errorf("names at %v in a picture %v high", ys, s.Height)
+	}
+}
+
+// TestShapes: points of every shape are of about one size, so that none looks
+// as if it weighed more, and lie around their place.
+func TestShapes(t *testing.T) {
+	var dot float64
+	for shape := Dot; shape <= Cross; shape++ {
+		var s Scene
+		m := s.point(10, 20, 4, Look{Role: Ink, Shape: shape})
+		pts := m.points
+		if shape == Dot {
+			pts = rim(m.points[0], m.size)
+			pts = pts[:len(pts)-1]
+		}
+		twice, x, y := 0.0, 0.0, 0.0
+		for i, p := range pts {
+			q := pts[(i+1)%len(pts)]
+			twice += p.X*q.Y - q.X*p.Y
+			x, y = x+p.X/float64(len(pts)), y+p.Y/float64(len(pts))
+		}
+		size := math.Abs(twice) / 2
+		if shape == Dot {
+			dot = size
+		}
+		if size < 0.5*dot || size > 1.3*dot || math.Abs(x-10) > 0.01 || math.Abs(y-20) > 1 {
+			t.Errorf("shape %d: an area of %.1f around %.1f, %.1f; a dot's is %.1f", shape, size, x, y, dot)
+		}
 	}
 }
 

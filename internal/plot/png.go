@@ -65,8 +65,14 @@ func (c *canvas) mark(m *Mark) error {
 	case text:
 		return c.text(m, tone)
 	case area:
-		c.begin(m.points, 0)
-		c.polygon(m.points)
+		c.begin(m.points, 1)
+		if m.hollow {
+			// Its first side twice: the corner where it begins is then one between
+			// two sides, and is closed like the others.
+			c.stroke(append(m.points[:len(m.points):len(m.points)], m.points[:2]...), 0.75, false)
+		} else {
+			c.polygon(m.points)
+		}
 	case line:
 		c.begin(m.points, m.size)
 		c.stroke(m.points, m.size/2, m.dashed)

@@ -68,7 +68,7 @@ type Mark struct {
 	size    float64 // width of a line, radius of a circle, height of a text
 	opacity float64 // 0 stands for 1
 	dashed  bool
-	hollow  bool // a circle of which only the rim is drawn
+	hollow  bool // a circle or an area of which only the rim is drawn
 	bold    bool
 	anchor  Anchor
 	label   string // of a text

@@ -106,7 +106,7 @@ func (m *Mark) more() string {
 
 func (m *Mark) path(b *strings.Builder) {
 	class := "l-"
-	if m.kind == area {
+	if m.kind == area && !m.hollow {
 		class = "f-"
 	}
 	b.WriteString(`<path class="` + class + string(m.role) + m.more() + `" d="`)
@@ -127,6 +127,9 @@ func (m *Mark) path(b *strings.Builder) {
 		if m.dashed {
 			b.WriteString(` stroke-dasharray="4 3"`)
 		}
+	}
+	if m.hollow {
+		b.WriteString(` stroke-width="1.5" pointer-events="all"`) // what is inside the rim belongs to it
 	}
 	m.finish(b, "path")
 }

@@ -77,7 +77,7 @@ type Options struct {
 	// Profile is what a calibration learnt; it counts where it suits the
 	// processor. Nil for none.
 	Profile *session.HostProfile
-	Tool report.Tool
+	Tool    report.Tool
 }
 
 // Of says what processor a host has, and how that was found.

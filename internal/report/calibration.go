@@ -130,6 +130,10 @@ type ModelQuality struct {
 	Training *ModelErrors `json:"training"`
 	Holdout  *ModelErrors `json:"holdout"` // on the workloads that none was fitted to
 	Bands    []LoadBand   `json:"bands"`   // residuals by load, of all points
+	// PredictedW is what it says of every point, in their order, null where it
+	// says nothing; empty where it says nothing of any. A fitted one has seen
+	// those that are not held out.
+	PredictedW []*float64 `json:"predicted_w"`
 }
 
 // ModelErrors is how far a model is off on some points. An error is what the

@@ -22,7 +22,9 @@ func (p *parser) check(v any) error {
 		c.comparison(v)
 	case *report.Calibration:
 		c.notNegative("duration_s", v.DurationS)
+		c.in("facts", func() { c.known("limit_w", v.Facts.LimitW) })
 		c.list("points", len(v.Points), func(i int) { c.point(&v.Points[i]) })
+		c.list("models", len(v.Models), func(i int) { c.model(&v.Models[i], len(v.Points)) })
 		if v.Instrument != nil {
 			c.in("instrument", func() { c.instrument(v.Instrument) })
 		}
@@ -40,6 +42,13 @@ func (c *checker) point(p *report.CalibrationPoint) {
 	if shapes := []string{report.ShapeIdle, report.ShapeDuty, report.ShapeCores, report.ShapeTrace}; !slices.Contains(shapes, p.Shape) {
 		c.fail("shape", "want one of %v, got %q", shapes, p.Shape)
 	}
+	for _, f := range []struct {
+		name string
+		v    *float64
+	}{{"background", p.Background}, {"steal", p.Steal}, {"throttled", p.Throttled}, {"quota_s", p.QuotaS}} {
+		c.known(f.name, f.v)
+	}
+	c.list("thirds_w", len(p.ThirdsW), func(i int) { c.believable("", p.ThirdsW[i]) })
 	c.list("sockets", len(p.Sockets), func(i int) {
 		s := &p.Sockets[i]
 		if s.CPUs < 1 {
@@ -53,10 +62,44 @@ func (c *checker) point(p *report.CalibrationPoint) {
 			{"both_threads", s.BothThreads}, {"frequency_hz", s.FrequencyHz}, {"instructions", s.Instructions},
 		} {
 			if f.v != nil {
-				c.notNegative(f.name, *f.v)
+				c.believable(f.name, *f.v)
 			}
 		}
+		if s.Awake != nil && *s.Awake > 1 {
+			c.fail("awake", "%g: want a part of the time, 0 to 1", *s.Awake)
+		}
 	})
+}
+
+// maxBelievable is beyond any watts, hertz or instructions a second of a
+// socket. Models are fitted to them, and the squares of what is larger would
+// overflow.
+const maxBelievable = 1e15
+
+func (c *checker) believable(name string, v float64) {
+	c.notNegative(name, v)
+	if v > maxBelievable {
+		c.fail(name, "%g is more than any host has", v)
+	}
+}
+
+// model is one of a calibration of so many points.
+func (c *checker) model(m *report.ModelQuality, points int) {
+	if n := len(m.PredictedW); n != 0 && n != points {
+		c.fail("predicted_w", "want one for each of the %d points, got %d", points, n)
+	}
+	for _, part := range []struct {
+		name string
+		e    *report.ModelErrors
+	}{{"training", m.Training}, {"holdout", m.Holdout}} {
+		if part.e == nil {
+			continue
+		}
+		c.in(part.name, func() {
+			c.in("wmape_pct", func() { c.ordered("low", part.e.WMAPE.Low, "high", part.e.WMAPE.High) })
+			c.in("energy_pct", func() { c.ordered("low", part.e.Energy.Low, "high", part.e.Energy.High) })
+		})
+	}
 }
 
 // checker keeps the first problem, and the path to it.

@@ -19,8 +19,8 @@ import (
 func goldenRuns(t testing.TB) map[string][]byte {
 	t.Helper()
 	var files []string
-	for _, kind := range []string{"run", "trials", "comparison"} {
-		some, err := filepath.Glob("../../testdata/golden/" + kind + "-*.json")
+	for _, kind := range []string{"run-", "trials-", "comparison-", "calibration"} {
+		some, err := filepath.Glob("../../testdata/golden/" + kind + "*.json")
 		if err != nil || len(some) == 0 {
 			t.Fatalf("no golden file of a %s (%v)", kind, err)
 		}
@@ -82,6 +82,10 @@ const (
 		`"samples":[{"t_s":1,"energy_j":{"package-0":1}},{"t_s":2,"energy_j":{"package-0":2,"dram-0":null}}]}`
 	comparison = `{"schema":"energyprobe.comparison/v1","run_id":"c","measure":"energy_j","sides":[{"label":"A",` + host + `,"series":` + series +
 		`},{"label":"B",` + host + `,"series":` + series + `}],"pairs":[{"a":"A","b":"B","changes":{"energy_j":{"change_pct":1,"low_pct":0,"high_pct":2}},"outcome":"more","verdict":"B uses more"}]}`
+	calibration = `{"schema":"energyprobe.calibration/v1","run_id":"ca","started_at":"2026-03-01T12:00:00Z","duration_s":9,` + host + `,"plan":{"mode":"quick"},"points":[` +
+		`{"workload":"idle","shape":"idle","load":0,"sockets":[{"socket":0,"cpus":8,"power_w":40}]},` +
+		`{"workload":"alu","shape":"duty","load":0.5,"sockets":[{"socket":0,"cpus":8,"power_w":70,"busy":4}]}],` +
+		`"models":[{"name":"T1","kind":"fitted","holdout":{"points":1,"wmape_pct":{"value":2,"low":1,"high":3},"energy_pct":{"value":0,"low":-1,"high":1}},"predicted_w":[40,null]}]}`
 )
 
 func TestMinimal(t *testing.T) {
@@ -114,6 +118,26 @@ func TestHistory(t *testing.T) {
 	for _, bad := range []string{`{"result":{}}`, `{"result":{"result":` + trials + `}}`, `{"result":3}`} {
 		if docs, err := result.Decode("h.jsonl", []byte(bad)); err == nil {
 			t.Errorf("%s gave %v", bad, docs)
+		}
+	}
+}
+
+// TestCalibration: what a calibration says is read back, whether it has what
+// models say of every point or is from a version that did not keep it.
+func TestCalibration(t *testing.T) {
+	old := strings.Replace(calibration, `,"predicted_w":[40,null]`, ``, 1)
+	for _, in := range []string{calibration, old} {
+		docs, err := result.Decode("c.json", []byte(in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := docs[0].(*report.Calibration).Models[0]
+		if in == old {
+			if m.PredictedW != nil {
+				t.Errorf("%v predictions out of nowhere", m.PredictedW)
+			}
+		} else if len(m.PredictedW) != 2 || *m.PredictedW[0] != 40 || m.PredictedW[1] != nil {
+			t.Errorf("predictions %v", m.PredictedW)
 		}
 	}
 }
@@ -160,6 +184,16 @@ func TestBadFiles(t *testing.T) {
 		{edit(comparison, `"low_pct":0`, `"low_pct":5`), `pairs[0].changes.energy_j.low_pct: 5 is above high_pct, which is 2`},
 		{edit(comparison, `"b":"B"`, `"b":"C"`), `pairs[0].b: no side has the label "C"`},
 		{edit(comparison, `"measure":"energy_j"`, `"measure":"ergs"`), `measure: want one of`},
+		{edit(calibration, `"points":[`, `"loads":[`), `points: this field is missing`},
+		{edit(calibration, `"load":0.5`, `"load":50`), `points[1].load: 50: want a part of the machine, 0 to 1`},
+		{edit(calibration, `"shape":"duty"`, `"shape":"round"`), `points[1].shape: want one of [idle duty cores trace], got "round"`},
+		{edit(calibration, `"power_w":70`, `"power_w":-70`), `points[1].sockets[0].power_w: want 0 or more, got -70`},
+		{edit(calibration, `"cpus":8`, `"cpus":0`), `points[0].sockets[0].cpus: 0: want 1 or more`},
+		{edit(calibration, `"name":"T1",`, ``), `models[0].name: this field is missing`},
+		{edit(calibration, `[40,null]`, `[40]`), `models[0].predicted_w: want one for each of the 2 points, got 1`},
+		{edit(calibration, `[40,null]`, `[40,"x"]`), `models[0].predicted_w[1]: want a number, got "x"`},
+		{edit(calibration, `"low":1,`, `"low":4,`), `models[0].holdout.wmape_pct.low: 4 is above high, which is 3`},
+		{edit(calibration, `"low":-1,`, `"low":2,`), `models[0].holdout.energy_pct.low: 2 is above high, which is 1`},
 		{trials + "\n" + trials + "\n{", `base.json: document 3: `},
 		{`{"schema":"energyprobe.run/v1","x":` + strings.Repeat("[", 1000), `nested too deeply`},
 		{"{\"schema\":\"energyprobe.run/v1\",\n\"run_id\":\n7}", `run_id: want a text in quotes, got 7 (line 3)`},

@@ -67,6 +67,12 @@ func required(t reflect.Type) []string {
 		return []string{"a", "b", "changes", "outcome", "verdict"}
 	case reflect.TypeFor[report.Change]():
 		return []string{"change_pct"}
+	case reflect.TypeFor[report.Calibration]():
+		return []string{"run_id", "started_at", "host", "source", "plan", "points"}
+	case reflect.TypeFor[report.CalibrationPoint]():
+		return []string{"workload", "shape", "load", "sockets"}
+	case reflect.TypeFor[report.ModelQuality]():
+		return []string{"name", "kind"}
 	case reflect.TypeFor[report.Warning]():
 		return []string{"message"}
 	}
