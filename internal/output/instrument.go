@@ -90,13 +90,18 @@ func agreementTable(i *report.Instrument, wide bool) (header []string, right []b
 			continue
 		}
 		correction := "-"
-		if f := a.Correction; f != nil {
-			correction = "× " + fixed(f.Value, min(max(decimalsFor(f.Uncertainty), 2), maxDigits))
+		if a.Correction != nil {
+			correction = correctionText(a.Correction)
 		}
 		row := []string{plain(a.Domain), plain(a.Interface), offText(a.Ratio), agreementWord(a), plain(a.Reference), correction}
 		rows = append(rows, row[:len(header)])
 	}
 	return header, right, rows
+}
+
+// correctionText is what to multiply by.
+func correctionText(f *report.Factor) string {
+	return "× " + fixed(f.Value, min(max(decimalsFor(f.Uncertainty), 2), maxDigits))
 }
 
 // offText is how far a ratio is off 1, with its uncertainty.

@@ -135,3 +135,15 @@ func BandText(b report.LoadBand) string { return bandText(b) }
 
 // SignedWatts prints a difference of power with its sign: "+1.20 W".
 func SignedWatts(w float64) string { return signedWatts(w) }
+
+// OffText says how far a ratio is off 1, with its uncertainty.
+func OffText(f *report.Factor) string { return offText(f) }
+
+// CorrectionText is a factor to multiply by.
+func CorrectionText(f *report.Factor) string { return correctionText(f) }
+
+// AgreementWord says whether two interfaces agree.
+func AgreementWord(a report.Agreement) string { return agreementWord(a) }
+
+// ClockText says how the clock ran.
+func ClockText(c *report.ClockDrift) string { return clockText(c) }

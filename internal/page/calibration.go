@@ -25,12 +25,12 @@ func calibrationSection(d Document, c *report.Calibration) Section {
 			s.Figures = append(s.Figures, f)
 		}
 	}
-	for _, t := range []Table{qualityTable(d, c), verdictTable(d, c), modelsTable(d, c)} {
+	for _, t := range append([]Table{qualityTable(d, c), verdictTable(d, c), modelsTable(d, c)}, instrumentTables(d, c)...) {
 		if len(t.Rows) > 0 {
 			s.Tables = append(s.Tables, t)
 		}
 	}
-	s.Provenance = append(append(hostFacts(d, "", c.Host), profileFacts(d, c)...),
+	s.Provenance = append(append(append(hostFacts(d, "", c.Host), profileFacts(d, c)...), clockFact(d, c)...),
 		Fact{Label: "source", Value: Value{Text: fmt.Sprintf("%s (%s)", output.Plain(c.Source.Name), c.Source.Quality), Source: d.at("source")}},
 		Fact{Label: "plan", Value: Value{Text: planText(c.Plan), Source: d.at("plan")}, Note: fmt.Sprintf("in an order drawn from seed %d", c.Plan.Seed)},
 		Fact{Label: "made by", Value: Value{Text: toolText(c.Tool), Source: d.at("tool")}},
