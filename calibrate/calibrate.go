@@ -23,6 +23,7 @@ func Conclude(c *report.Calibration, f Facts) []model.Tier {
 func tryPublished(c *report.Calibration, f Facts) bool {
 	c.Verdicts = append(Judge(c.Points, f), JudgeInstrument(c.Instrument)...)
 	c.Models, c.Best, c.Grade = []report.ModelQuality{}, "", failed
+	c.Idle, c.SMT = idleOf(c.Points), rhoOf(c.Points)
 	if Refused(c.Verdicts) && !c.Plan.Forced {
 		return false
 	}

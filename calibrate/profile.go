@@ -37,8 +37,14 @@ func ProfileOf(c *report.Calibration, tiers []model.Tier, f Facts) (*model.Profi
 			Microcode: cpu.Microcode, Sockets: cpu.Sockets, Cores: cpu.Cores, Threads: cpu.Threads,
 		},
 		Kernel: c.Host.Kernel, Governor: cpu.Governor, Source: c.Source.Name, TDPW: f.TDPW, LimitW: f.LimitW,
-		Idle: idleOf(c.Points), SMT: rhoOf(c.Points), Package: model.Fitted{Best: c.Best, Tiers: tiers},
-		Grade: c.Grade, Forced: c.Plan.Forced, Verdicts: []string{}, Seed: c.Plan.Seed, DataHash: hash,
+		Package: model.Fitted{Best: c.Best, Tiers: tiers},
+		Grade:   c.Grade, Forced: c.Plan.Forced, Verdicts: []string{}, Seed: c.Plan.Seed, DataHash: hash,
+	}
+	if i := idleOf(c.Points); i != nil {
+		p.Idle = model.ProfileIdle{PowerW: i.PowerW, SpreadW: i.SpreadW}
+	}
+	if s := rhoOf(c.Points); s != nil {
+		p.SMT = &model.ProfileSMT{Rho: s.Rho, Low: s.Low, High: s.High}
 	}
 	for _, v := range c.Verdicts {
 		p.Verdicts = append(p.Verdicts, v.Code+": "+v.Message)
@@ -62,8 +68,9 @@ func fitMemory(c *report.Calibration) *model.Fitted {
 	return f
 }
 
-// idleOf is what one socket of the idle machine draws.
-func idleOf(points []report.CalibrationPoint) model.ProfileIdle {
+// idleOf is what one socket of the idle machine draws, nil where it was never
+// seen.
+func idleOf(points []report.CalibrationPoint) *report.CalibratedIdle {
 	var watts []float64
 	for i := range points {
 		p := &points[i]
@@ -71,8 +78,11 @@ func idleOf(points []report.CalibrationPoint) model.ProfileIdle {
 			watts = append(watts, w/float64(len(p.Sockets)))
 		}
 	}
+	if len(watts) == 0 {
+		return nil
+	}
 	s := stats.Describe(watts)
-	idle := model.ProfileIdle{PowerW: s.Median.Value}
+	idle := &report.CalibratedIdle{PowerW: s.Median.Value, Points: len(watts)}
 	if len(watts) > 1 {
 		idle.SpreadW = s.StdDev
 	}

@@ -7,7 +7,6 @@ import (
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 
-	"github.com/energyprobe/energyprobe/internal/model"
 	"github.com/energyprobe/energyprobe/internal/report"
 )
 
@@ -17,9 +16,13 @@ import (
 // as more works. Each workload that has both gives a value; the interval is
 // Student's over them. It is nil where cores have one thread, or where less than
 // two workloads tell.
-func rhoOf(points []report.CalibrationPoint) *model.ProfileSMT {
+func rhoOf(points []report.CalibrationPoint) *report.SMTFactor {
 	one, both := map[string][]float64{}, map[string][]float64{}
-	idle := idleOf(points).PowerW
+	seen := idleOf(points)
+	if seen == nil {
+		return nil
+	}
+	idle := seen.PowerW
 	for i := range points {
 		p := &points[i]
 		watts, known := p.Power()
@@ -50,7 +53,7 @@ func rhoOf(points []report.CalibrationPoint) *model.ProfileSMT {
 	mean, sd := stat.MeanStdDev(rho, nil)
 	n := float64(len(rho))
 	half := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile(0.975) * sd / math.Sqrt(n)
-	smt := &model.ProfileSMT{Rho: mean, Low: mean - half, High: mean + half}
+	smt := &report.SMTFactor{Rho: mean, Low: mean - half, High: mean + half}
 	if !(smt.Low > 0 && smt.High < 10) {
 		return nil // it says nothing
 	}

@@ -61,9 +61,28 @@ func calibrationTable(w io.Writer, c *report.Calibration, o Options) error {
 	if h := hostText(c.Host); h != "" {
 		p.text(p.dim("  host      "), h, p.normal)
 	}
+	if s := socketText(c); s != "" {
+		p.text(p.dim("  socket    "), s, p.normal)
+	}
 	p.text(p.dim("  order     "), "drawn from seed "+strconv.FormatInt(c.Plan.Seed, 10), p.normal)
 	p.text(p.dim("  more      "), "every point with --format json or csv", p.normal)
 	return p.writeTo(w)
+}
+
+// socketText is what was learnt of a socket beside its models, "" for nothing.
+func socketText(c *report.Calibration) string {
+	var parts []string
+	if i := c.Idle; i != nil {
+		s := "idle " + quantity(i.PowerW, "W", 4)
+		if i.Points > 1 {
+			s += fmt.Sprintf(", standard deviation %s in %s", quantity(i.SpreadW, "W", 2), plural(i.Points, "look"))
+		}
+		parts = append(parts, s)
+	}
+	if f := c.SMT; f != nil {
+		parts = append(parts, fmt.Sprintf("both threads of a core draw %.3g times what one draws (%.3g to %.3g)", f.Rho, f.Low, f.High))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // verdictSign is what stands before a verdict.
@@ -268,6 +287,9 @@ func calibrationMarkdown(w io.Writer, c *report.Calibration) error {
 		m.para("- %s. %s.", md(v.Message), md(v.Advice))
 	}
 	m.para("%s.", md(usedText(c)))
+	if s := socketText(c); s != "" {
+		m.para("A socket: %s.", md(s))
+	}
 	m.instrument(c.Instrument)
 	m.notes(c.Warnings)
 	m.para("%s. %s", md(calibrationOrigin(c)), md(hostText(c.Host)))

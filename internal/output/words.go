@@ -147,3 +147,6 @@ func AgreementWord(a report.Agreement) string { return agreementWord(a) }
 
 // ClockText says how the clock ran.
 func ClockText(c *report.ClockDrift) string { return clockText(c) }
+
+// SocketText says what a calibration learnt of a socket beside its models.
+func SocketText(c *report.Calibration) string { return socketText(c) }

@@ -31,6 +31,7 @@ func calibrationSection(d Document, c *report.Calibration) Section {
 		}
 	}
 	s.Provenance = append(append(append(hostFacts(d, "", c.Host), profileFacts(d, c)...), clockFact(d, c)...),
+		Fact{Label: "socket", Value: Value{Text: output.SocketText(c), Reason: "the idle machine was not seen", Source: d.at("idle")}},
 		Fact{Label: "source", Value: Value{Text: fmt.Sprintf("%s (%s)", output.Plain(c.Source.Name), c.Source.Quality), Source: d.at("source")}},
 		Fact{Label: "plan", Value: Value{Text: planText(c.Plan), Source: d.at("plan")}, Note: fmt.Sprintf("in an order drawn from seed %d", c.Plan.Seed)},
 		Fact{Label: "made by", Value: Value{Text: toolText(c.Tool), Source: d.at("tool")}},

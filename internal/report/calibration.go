@@ -22,12 +22,28 @@ type Calibration struct {
 	Points   []CalibrationPoint `json:"points"`   // in the order of time
 	Verdicts []Verdict          `json:"verdicts"` // on the whole; those on a point stand with it
 	Models   []ModelQuality     `json:"models"`   // published ones first, then the fitted tiers
+	Idle     *CalibratedIdle    `json:"idle"`     // of a socket; null where it was never seen idle
+	SMT      *SMTFactor         `json:"smt"`      // null where cores have one thread, or too little ran with both
 	Best     string             `json:"best"`     // the fitted tier to use, or the profile's; "" where none could be fitted or tried
 	Grade    string             `json:"grade"`    // of the best: A, B, C or FAIL
 	Warnings []Warning          `json:"warnings"` // what a reader should know; empty when all went well
 
 	// Instrument is how good the measuring itself was; null where nobody looked.
 	Instrument *Instrument `json:"instrument"`
+}
+
+// CalibratedIdle is what a socket of the idle machine draws.
+type CalibratedIdle struct {
+	PowerW  float64 `json:"power_w"`  // median
+	SpreadW float64 `json:"spread_w"` // standard deviation over the calibration
+	Points  int     `json:"points"`   // looks at the idle machine
+}
+
+// SMTFactor is how much more a core draws with both of its threads at work.
+type SMTFactor struct {
+	Rho  float64 `json:"rho"`  // dynamic power of both threads over that of one, per cycle
+	Low  float64 `json:"low"`  // lower end of a 95 % interval
+	High float64 `json:"high"` // its upper end
 }
 
 // CalibrationPlan is how the loads were chosen.

@@ -22,6 +22,16 @@ func (p *parser) check(v any) error {
 		c.comparison(v)
 	case *report.Calibration:
 		c.notNegative("duration_s", v.DurationS)
+		if v.Idle != nil {
+			c.in("idle", func() { c.notNegative("power_w", v.Idle.PowerW); c.notNegative("spread_w", v.Idle.SpreadW) })
+		}
+		if v.SMT != nil {
+			c.in("smt", func() {
+				c.notNegative("rho", v.SMT.Rho)
+				c.notNegative("low", v.SMT.Low)
+				c.notNegative("high", v.SMT.High)
+			})
+		}
 		c.in("facts", func() { c.known("limit_w", v.Facts.LimitW) })
 		c.list("points", len(v.Points), func(i int) { c.point(&v.Points[i]) })
 		c.list("models", len(v.Models), func(i int) { c.model(&v.Models[i], len(v.Points)) })
