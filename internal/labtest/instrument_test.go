@@ -97,7 +97,9 @@ func TestGuestInstrument(t *testing.T) {
 		if a.SameUpdates {
 			sharp = 5e-5
 		}
-		if math.Abs(a.Ratio.Value-want) > a.Ratio.Uncertainty+1e-7 || !a.Units || a.Ratio.Uncertainty > sharp {
+		// An interval of 95 % misses once in twenty, as it should (simulations
+		// hold it to that); a miss by four of them is none of chance's.
+		if math.Abs(a.Ratio.Value-want) > 4*a.Ratio.Uncertainty+1e-7 || !a.Units || a.Ratio.Uncertainty > sharp {
 			t.Errorf("%s through %s is %.9f ± %.2g times that of %s, want %.9f", a.Domain, a.Interface, a.Ratio.Value, a.Ratio.Uncertainty, a.Reference, want)
 		}
 		if a.SameUpdates && strings.HasPrefix(a.Domain, "dram") && a.Interface == "powercap" && (*a.Agree || a.Correction == nil) {
