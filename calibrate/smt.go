@@ -64,6 +64,10 @@ func rhoOf(points []report.CalibrationPoint) *report.SMTFactor {
 // a little.
 const fully = 0.97
 
+// besides is how much of the other threads' time the system may have had: of a
+// machine with one core its own work is several percent.
+const besides = 0.1
+
 // threadsAtWork is 1 where one thread of every core works all the time, 2 where
 // both do, and 0 elsewhere.
 func threadsAtWork(p *report.CalibrationPoint) int {
@@ -75,7 +79,7 @@ func threadsAtWork(p *report.CalibrationPoint) int {
 	switch {
 	case both >= fully*cores && one <= (1-fully)*cores:
 		return 2
-	case one >= fully*cores && one <= (2-fully)*cores && both <= (1-fully)*cores:
+	case one >= fully*cores && one <= (1+besides)*cores && both <= (1-fully)*cores:
 		return 1
 	}
 	return 0
