@@ -75,7 +75,7 @@ interrupted (^C), and goes on with --resume.`,
 	fl.StringVar(&f.check, "validate", "", "fit nothing, but try the host profile in `FILE` on this host (exit status 1: it does not hold)")
 	fl.DurationVar(&f.dwell, "dwell", 0, "look at every load for `D`, instead of what the mode says")
 	fl.DurationVar(&f.settle, "settle", 0, "let every load run for `D` before that")
-	fl.StringVar(&f.profile, "host-profile", "", "write the profile of this host to `FILE` (none: to none; default: where run finds it, see docs/calibrate.md)")
+	fl.StringVar(&f.profile, "host-profile", "", "write the profile of this host to `FILE` (none: nowhere; default: where run finds it, see docs/calibrate.md)")
 	fl.BoolVar(&f.force, "force", false, "fit even where quality control says that the counters are no truth")
 	fl.Float64Var(&f.tdpW, "tdp", 0, "thermal design power of one socket in `WATTS`")
 	groupUsage(c, []flagGroup{
@@ -98,12 +98,10 @@ func (a *app) calibrate(ctx context.Context, f calibrateFlags) error {
 	if err != nil {
 		return err
 	}
-	if path != "" {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return fmt.Errorf("the host profile can't go to %s: %w; give another place with --host-profile FILE (none: none)", path, err)
-		}
+	if err := checkPlace(path); err != nil {
+		return err
 	}
-	if err := a.checkFlags(path); err != nil {
+	if err := a.checkFlags(); err != nil {
 		return err
 	}
 	var profile *model.Profile
@@ -127,8 +125,30 @@ func (a *app) calibrate(ctx context.Context, f calibrateFlags) error {
 	return errors.Join(err, a.writeProfile(path, c, tiers, facts))
 }
 
+// checkPlace finds out whether a file can be written whose directories may have
+// to be made first: now, and not after minutes. It makes none.
+func checkPlace(path string) error {
+	if path == "" {
+		return nil
+	}
+	dir := filepath.Dir(path)
+	if _, err := os.Stat(dir); err == nil {
+		return output.CheckFile(path)
+	}
+	for errors.Is(unix.Access(dir, unix.F_OK), unix.ENOENT) && dir != filepath.Dir(dir) {
+		dir = filepath.Dir(dir)
+	}
+	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
+		return fmt.Errorf("the host profile can't go to %s: %s: %w; give another place with --host-profile FILE (none: nowhere)", path, dir, err)
+	}
+	return nil
+}
+
 // checkFlags finds what does not go together.
 func (f calibrateFlags) checkFlags() error {
+	if _, err := calibrate.ModeNamed(f.mode); err != nil {
+		return fmt.Errorf("--mode: %w", err)
+	}
 	switch {
 	case f.check != "" && f.profile != "":
 		return errors.New("--validate tries a profile and makes none: leave out --host-profile")
@@ -173,6 +193,9 @@ func (a *app) writeProfile(path string, c *report.Calibration, tiers []model.Tie
 	p, err := calibrate.ProfileOf(c, tiers, facts)
 	if err != nil {
 		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("write the host profile: %w", err)
 	}
 	err = output.ToFile(path, func(w io.Writer) error {
 		enc := json.NewEncoder(w)
