@@ -19,12 +19,12 @@ import (
 	"github.com/energyprobe/energyprobe/calibrate"
 	"github.com/energyprobe/energyprobe/calibrate/instrument"
 	"github.com/energyprobe/energyprobe/calibrate/load"
-	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/model"
 	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/session"
 	"github.com/energyprobe/energyprobe/internal/shell"
+	"github.com/energyprobe/energyprobe/internal/source"
 	"github.com/energyprobe/energyprobe/internal/topology"
 	"github.com/energyprobe/energyprobe/internal/trial"
 	"github.com/energyprobe/energyprobe/rapl"
@@ -275,12 +275,12 @@ func (a *app) recorded(f calibrateFlags) (*report.Calibration, calibrate.Facts, 
 // newCalibration looks at the host for a moment: whether it can be measured at
 // all, by what, and what is known of its processor.
 func (a *app) newCalibration(ctx context.Context, f calibrateFlags, top *topology.Topology) (*report.Calibration, calibrate.Facts, error) {
+	if err := a.countersThere(top); err != nil {
+		return nil, calibrate.Facts{}, err
+	}
 	r, err := session.Run(ctx, a.sessionOptions(f, func(o *session.Options) { o.Machine, o.Duration = true, 50*time.Millisecond }))
 	if err != nil {
 		return nil, calibrate.Facts{}, err
-	}
-	if r.Source.Quality != energy.Measured {
-		return nil, calibrate.Facts{}, errors.New("there is nothing to calibrate against: no energy counter can be read here\nTry: energyprobe doctor")
 	}
 	c := &report.Calibration{
 		Schema: report.CalibrationSchema, RunID: report.NewID(), StartedAt: time.Now(), Tool: tool(), Warnings: []report.Warning{},
@@ -300,6 +300,20 @@ func (a *app) newCalibration(ctx context.Context, f calibrateFlags, top *topolog
 		c.Facts.CCF = &report.CCF{MinW: minW, MaxW: maxW, Arch: arch}
 	}
 	return c, calibrate.FactsOf(c), nil
+}
+
+// countersThere says what is missing where no counter can be read.
+func (a *app) countersThere(top *topology.Topology) error {
+	switch a.source {
+	case source.Model:
+		return errors.New("--source model: models are what is calibrated: leave it out, or name perf, powercap or msr")
+	case source.Auto, "":
+		if o, _ := (source.Host{Root: a.hostRoot, Topo: top}).Best(); o != nil {
+			return o.Close()
+		}
+		return errors.New("there is nothing to calibrate against: no energy counter can be read here\nTry: energyprobe doctor")
+	}
+	return nil // opening it says why not
 }
 
 func (a *app) sessionOptions(f calibrateFlags, more func(*session.Options)) session.Options {
