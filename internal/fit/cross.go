@@ -127,9 +127,10 @@ func leaveOut(group string, points []Point, fit Fitter, predicted []float64) (Er
 // Select returns which of the candidates to use: the first whose mean loss is
 // within one standard error of the least one, so the candidates stand from the
 // simplest to the most complex (Breiman, Friedman, Olshen and Stone,
-// Classification and Regression Trees, 1984, section 3.4.3). The standard error
-// is that of the candidate with the least loss. One whose Mean is NaN is passed
-// over; -1 means that there is no other.
+// Classification and Regression Trees, 1984, section 3.4.3). Candidates are
+// judged on the same groups, and what is hard about a group is hard for all of
+// them: the standard error is that of the difference of their losses, group by
+// group. One whose Mean is NaN is passed over; -1 means that there is no other.
 func Select(candidates []Validation) int {
 	best := -1
 	for i, c := range candidates {
@@ -140,9 +141,28 @@ func Select(candidates []Validation) int {
 	if best < 0 {
 		return -1
 	}
-	most := candidates[best].Mean
-	if e := candidates[best].StdErr; e > 0 {
-		most += e
+	least := &candidates[best]
+	return slices.IndexFunc(candidates, func(c Validation) bool { return c.Mean-least.Mean <= c.differenceErr(least) })
+}
+
+// differenceErr is the standard error of the difference of two means, group by
+// group; where the groups are not the same, that of the other one's own mean. It
+// is NaN for a candidate without a mean, within which nothing lies.
+func (v *Validation) differenceErr(other *Validation) float64 {
+	if v.Mean != v.Mean {
+		return math.NaN()
 	}
-	return slices.IndexFunc(candidates, func(c Validation) bool { return c.Mean <= most })
+	n := len(v.Loss)
+	if n < 2 || !slices.Equal(v.Groups, other.Groups) {
+		if other.StdErr > 0 {
+			return other.StdErr
+		}
+		return 0
+	}
+	var squares float64
+	for i := range v.Loss {
+		d := v.Loss[i] - other.Loss[i] - (v.Mean - other.Mean)
+		squares += d * d
+	}
+	return math.Sqrt(squares / float64(n-1) / float64(n))
 }

@@ -111,6 +111,15 @@ func TestSelect(t *testing.T) {
 		{"just at it", []Validation{{Mean: 0.75}, {Mean: 0.5, StdErr: 0.25}}, 0},
 		{"the simplest is best", []Validation{{Mean: 0.1}, {Mean: 0.2}}, 0},
 		{"one failed", []Validation{{Mean: nan}, {Mean: 0.2}}, 1},
+		{"always worse by as much", []Validation{
+			{Groups: []string{"a", "b"}, Loss: []float64{0.11, 0.51}, Mean: 0.31, StdErr: 0.2}, {Groups: []string{"a", "b"}, Loss: []float64{0.10, 0.50}, Mean: 0.3, StdErr: 0.2},
+		}, 1},
+		{"worse by chance", []Validation{
+			{Groups: []string{"a", "b"}, Loss: []float64{0.15, 0.46}, Mean: 0.305, StdErr: 0.155}, {Groups: []string{"a", "b"}, Loss: []float64{0.10, 0.50}, Mean: 0.3, StdErr: 0.2},
+		}, 0},
+		{"other groups", []Validation{
+			{Groups: []string{"a", "c"}, Loss: []float64{0.11, 0.51}, Mean: 0.31, StdErr: 0.2}, {Groups: []string{"a", "b"}, Loss: []float64{0.10, 0.50}, Mean: 0.3, StdErr: 0.2},
+		}, 0},
 		{"no standard error", []Validation{{Mean: 0.3}, {Mean: 0.2, StdErr: nan}}, 1},
 	} {
 		if got := Select(c.candidates); got != c.want {
