@@ -225,8 +225,8 @@ func TestCalibrationHeadline(t *testing.T) {
 		docs []Document
 		want []string
 	}{
-		"alone":   {[]Document{{File: "c.json", Value: calibration(t)}}, []string{"grade", "T1 is off by", "TDP x utilisation is off by", "its error in energy"}},
-		"a run":   {[]Document{run, {File: "c.json", Value: calibration(t)}}, []string{"web-07: T1 is off by", "web-07: TDP x utilisation is off by", "machine, ", "mean power"}},
+		"alone":   {[]Document{{File: "c.json", Value: calibration(t)}}, []string{"grade", calibration(t).Best + " is off by", "TDP x utilisation is off by", "its error in energy"}},
+		"a run":   {[]Document{run, {File: "c.json", Value: calibration(t)}}, []string{"web-07: " + calibration(t).Best + " is off by", "web-07: TDP x utilisation is off by", "machine, ", "mean power"}},
 		"refused": {[]Document{run, {File: "c.json", Value: refused(t)}}, []string{"web-07: grade", "machine, ", "mean power", "time"}},
 	} {
 		facts := headline(c.docs)
