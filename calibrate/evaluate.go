@@ -225,7 +225,8 @@ func grade(e *report.ModelErrors, verdicts []report.Verdict) string {
 	}
 	degraded := false
 	for _, v := range verdicts {
-		degraded = degraded || v.Action == report.VerdictDegrade
+		// What was refused and forced all the same has no better grade either.
+		degraded = degraded || v.Action == report.VerdictDegrade || v.Action == report.VerdictRefuse
 	}
 	for _, g := range grades {
 		if g.name == "A" && degraded {

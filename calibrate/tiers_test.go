@@ -210,7 +210,7 @@ func TestGrade(t *testing.T) {
 	errs := func(wmape, energy float64) *report.ModelErrors {
 		return &report.ModelErrors{WMAPE: report.WithRange{Value: &wmape}, Energy: report.WithRange{Value: &energy}}
 	}
-	degrade := []report.Verdict{{Action: report.VerdictDegrade}}
+	degrade, forced := []report.Verdict{{Action: report.VerdictDegrade}}, []report.Verdict{{Action: report.VerdictRefuse}}
 	for _, c := range []struct {
 		e    *report.ModelErrors
 		v    []report.Verdict
@@ -218,7 +218,7 @@ func TestGrade(t *testing.T) {
 	}{
 		{errs(5, -3), nil, "A"}, {errs(5.1, 0), nil, "B"}, {errs(1, 3.1), nil, "B"}, {errs(10, 5), nil, "B"},
 		{errs(10.1, 0), nil, "C"}, {errs(20, -10), nil, "C"}, {errs(20.1, 0), nil, "FAIL"}, {errs(1, 11), nil, "FAIL"},
-		{errs(1, 0), degrade, "B"}, {errs(15, 0), degrade, "C"}, {nil, nil, "FAIL"}, {&report.ModelErrors{}, nil, "FAIL"},
+		{errs(1, 0), degrade, "B"}, {errs(1, 0), forced, "B"}, {errs(15, 0), degrade, "C"}, {nil, nil, "FAIL"}, {&report.ModelErrors{}, nil, "FAIL"},
 	} {
 		if got := grade(c.e, c.v); got != c.want {
 			t.Errorf("%+v: %s, want %s", c.e, got, c.want)
