@@ -14,6 +14,8 @@ import (
 type Placed struct {
 	CPUs []int
 	Duty float64 // 0 to 1
+	// Together is whether they do so at the same times.
+	Together bool
 }
 
 // Observe fills a point with what a measurement saw while its load ran. usage
@@ -94,8 +96,12 @@ func coresAtWork(t *topology.Topology, socket int, at Placed) (one, both float64
 	}
 	d := at.Duty
 	for _, n := range threads {
-		if n == 1 {
+		switch {
+		case n == 1:
 			one += d
+			continue
+		case at.Together:
+			both += d
 			continue
 		}
 		one += 2 * d * (1 - d)

@@ -103,6 +103,14 @@ func TestObserve(t *testing.T) {
 	}
 }
 
+// Threads that work at the same times share their core all that time.
+func TestTogether(t *testing.T) {
+	one, both := coresAtWork(twoByFour(), 0, Placed{CPUs: []int{0, 4, 1}, Duty: 0.5, Together: true})
+	if one != 0.5 || both != 0.5 {
+		t.Errorf("%v cores with one thread, %v with both; want half a core each", one, both)
+	}
+}
+
 // What is not known stays so: no zero stands for it.
 func TestObserveLittle(t *testing.T) {
 	r := &report.Run{DurationS: 2, Metrics: map[string]report.Metric{}}

@@ -20,6 +20,9 @@ type Mode struct {
 	Kernels []string      // to fit to
 	Duties  []float64     // all CPUs, a part of the time
 	Cores   []float64     // a part of the CPUs, all the time
+	// Together are the kernels and duties that all CPUs also work at the same
+	// times: bursts come together in most programs, and leave a socket more sleep.
+	Together map[string][]float64
 	// Placements of the part of the CPUs.
 	Placements []load.Placement
 	Holdout    []float64 // loads of the kernel that no model is fitted to
@@ -35,16 +38,19 @@ func Modes() []Mode {
 			Name: "quick", Settle: 700 * time.Millisecond, Dwell: 2 * time.Second, Repeats: 1,
 			Kernels: []string{"alu", "simd", "stream", "mixed"}, Duties: []float64{0.1, 0.25, 0.5, 0.75, 1}, Cores: []float64{0.25, 0.5},
 			Placements: []load.Placement{load.PerCore}, Holdout: []float64{0.1, 0.25, 0.5, 0.75, 1}, Bursts: 3, Idle: 6,
+			Together: map[string][]float64{"alu": {0.25, 0.5}, "mixed": {0.25, 0.5}},
 		},
 		{
 			Name: "standard", Settle: 1500 * time.Millisecond, Dwell: 4 * time.Second, Repeats: 2,
 			Kernels: []string{"alu", "fma", "simd", "cache", "stream", "chase", "mixed"}, Duties: []float64{0.1, 0.5, 1}, Cores: []float64{0.25, 0.5},
 			Placements: []load.Placement{load.PerCore, load.Spread}, Holdout: []float64{0.05, 0.1, 0.25, 0.5, 0.75, 1}, Bursts: 4, Idle: 8,
+			Together: map[string][]float64{"alu": {0.5}, "stream": {0.25}, "mixed": {0.5}},
 		},
 		{
 			Name: "full", Settle: 3 * time.Second, Dwell: 10 * time.Second, Repeats: 3,
 			Kernels: []string{"alu", "fma", "simd", "cache", "stream", "chase", "mixed"}, Duties: []float64{0.1, 0.5, 1}, Cores: []float64{0.5},
 			Placements: []load.Placement{load.PerCore, load.Siblings, load.Spread}, Holdout: []float64{0.1, 0.25, 0.5, 0.75, 1}, Bursts: 5, Idle: 10,
+			Together: map[string][]float64{"alu": {0.25, 0.5}, "stream": {0.25}, "mixed": {0.25, 0.5}},
 		},
 	}
 }
@@ -86,7 +92,7 @@ func (s Step) Placed() Placed {
 	if s.Shape == report.ShapeIdle {
 		return Placed{}
 	}
-	return Placed{CPUs: s.Spec.CPUs, Duty: s.Spec.MeanDuty(0)}
+	return Placed{CPUs: s.Spec.CPUs, Duty: s.Spec.MeanDuty(0), Together: s.Shape == report.ShapeTogether}
 }
 
 // Site is the machine that loads are laid out for.
@@ -152,7 +158,7 @@ func (m Mode) round(site Site, seed int64, round int) ([]Step, error) {
 	var out []Step
 	seen := map[string]bool{}
 	add := func(s Step) {
-		if key := fmt.Sprint(s.Spec.Kernel, s.Spec.CPUs, s.Spec.Duty, s.Spec.Bursty, s.Spec.Seed); !seen[key] {
+		if key := fmt.Sprint(s.Spec.Kernel, s.Spec.CPUs, s.Spec.Duty, s.Spec.Aligned, s.Spec.Bursty, s.Spec.Seed); !seen[key] {
 			seen[key] = true
 			s.Repeat, s.Dwell = round, m.Dwell
 			s.Spec.Buffer = site.buffer(s.Spec.Kernel, s.Spec.CPUs)
@@ -166,6 +172,9 @@ func (m Mode) round(site Site, seed int64, round int) ([]Step, error) {
 	for _, kernel := range m.Kernels {
 		for _, d := range m.Duties {
 			add(Step{Spec: load.Spec{Kernel: kernel, CPUs: all, Duty: d}, Shape: report.ShapeDuty, Load: d, Placement: load.PerCore})
+		}
+		for _, d := range m.Together[kernel] {
+			add(Step{Spec: load.Spec{Kernel: kernel, CPUs: all, Duty: d, Aligned: true}, Shape: report.ShapeTogether, Load: d, Placement: load.PerCore})
 		}
 		for _, p := range m.Placements {
 			for _, part := range m.Cores {

@@ -111,6 +111,30 @@ func TestHowLongItTakes(t *testing.T) {
 	}
 }
 
+// Every mode also has loads that come together, of two workloads at least: left
+// out in turn, each is tried by models that know the other's.
+func TestLoadsComeTogether(t *testing.T) {
+	host := twoByFour()
+	for _, m := range Modes() {
+		steps, err := Plan(m, Site{Topology: host, Allowed: host.Online}, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kernels := map[string]bool{}
+		for _, s := range steps {
+			if s.Spec.Aligned != (s.Shape == report.ShapeTogether) || s.Placed().Together != s.Spec.Aligned || s.Spec.Aligned && s.Holdout {
+				t.Errorf("%s: %+v", m.Name, s)
+			}
+			if s.Spec.Aligned {
+				kernels[s.Spec.Kernel] = true
+			}
+		}
+		if len(kernels) < 2 {
+			t.Errorf("%s: %v come together", m.Name, kernels)
+		}
+	}
+}
+
 // Loads of memory go by the caches there are, and by the memory.
 func TestBuffersFollowTheCaches(t *testing.T) {
 	const mib = 1 << 20

@@ -101,6 +101,8 @@ func describe(s Step) string {
 		return "the idle machine"
 	case report.ShapeCores:
 		return fmt.Sprintf("%s, %d CPUs (%s)", s.Spec.Kernel, len(s.Spec.CPUs), s.Placement)
+	case report.ShapeTogether:
+		return fmt.Sprintf("%s, %.0f %% of every CPU at once", s.Spec.Kernel, 100*s.Load)
 	case report.ShapeTrace:
 		return fmt.Sprintf("%s, bursts, %.0f %% on average", s.Spec.Kernel, 100*s.Load)
 	}

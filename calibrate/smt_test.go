@@ -26,7 +26,7 @@ func smtPoints(rho, noise float64, threads int, seed uint64) []report.Calibratio
 	}
 	for i, w := range []string{"alu", "simd", "stream", "mixed"} {
 		add("idle", report.ShapeIdle, 0, 0.02, 0, 1, 30)
-		each := 4 + float64(i) // watts of a core at 1 GHz
+		each := 4 + float64(i)                                 // watts of a core at 1 GHz
 		add(w, report.ShapeCores, 0.5, 8.4, 0, 3, 30+8*each*3) // the system has a little of the other threads
 		add(w, report.ShapeDuty, 0.5, 4, 2, 2.8, 30+2*each*2.8*(2+rho))
 		if threads == 2 {

@@ -253,6 +253,8 @@ func pointName(p *report.CalibrationPoint) string {
 	switch p.Shape {
 	case report.ShapeCores:
 		s += " on some CPUs"
+	case report.ShapeTogether:
+		s += " at once"
 	case report.ShapeTrace:
 		s += " in bursts"
 	}

@@ -80,12 +80,15 @@ const (
 	ShapeDuty  = "duty"  // all CPUs work, each a part of the time
 	ShapeCores = "cores" // some CPUs work, all the time
 	ShapeTrace = "trace" // bursts
+	// ShapeTogether is all CPUs at work for a part of the time, the same part: what
+	// socket sleeps can't be told from utilisation.
+	ShapeTogether = "together"
 )
 
 // CalibrationPoint is a load that was held while the counters were read.
 type CalibrationPoint struct {
 	Workload  string  `json:"workload"`            // what ran: idle, alu, fma, simd, cache, stream, chase, mixed, hash-gzip
-	Shape     string  `json:"shape"`               // idle, duty, cores or trace
+	Shape     string  `json:"shape"`               // idle, duty, together, cores or trace
 	Load      float64 `json:"load"`                // part of the machine's CPU time that was asked for, 0 to 1
 	Placement string  `json:"placement,omitempty"` // which CPUs come first: per-core, siblings, packed or spread
 	CPUs      string  `json:"cpus,omitempty"`      // those that worked, as a list: 0-3,8

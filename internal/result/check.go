@@ -49,7 +49,7 @@ func (c *checker) point(p *report.CalibrationPoint) {
 	if p.Load > 1 {
 		c.fail("load", "%g: want a part of the machine, 0 to 1", p.Load)
 	}
-	if shapes := []string{report.ShapeIdle, report.ShapeDuty, report.ShapeCores, report.ShapeTrace}; !slices.Contains(shapes, p.Shape) {
+	if shapes := []string{report.ShapeIdle, report.ShapeDuty, report.ShapeTogether, report.ShapeCores, report.ShapeTrace}; !slices.Contains(shapes, p.Shape) {
 		c.fail("shape", "want one of %v, got %q", shapes, p.Shape)
 	}
 	for _, f := range []struct {
