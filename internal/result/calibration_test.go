@@ -61,7 +61,7 @@ func TestHostileCalibrations(t *testing.T) {
 		{`"limit_w":null`, `"limit_w":-5`, `facts.limit_w: want 0 or more, got -5`},
 		{`"load":0.5`, `"load":1.5`, `points[0].load: 1.5: want a part of the machine, 0 to 1`},
 		{`"load":0.5`, `"load":-0.5`, `points[0].load: want 0 or more, got -0.5`},
-		{`"shape":"duty"`, `"shape":"flat"`, `points[0].shape: want one of [idle duty cores trace], got "flat"`},
+		{`"shape":"duty"`, `"shape":"flat"`, `points[0].shape: want one of [idle duty together cores trace], got "flat"`},
 		{`"cpus":8`, `"cpus":0`, `points[0].sockets[0].cpus: 0: want 1 or more`},
 		{`"cpus":8`, `"cpus":1e30`, `points[0].sockets[0].cpus`},
 		{`"power_w":50`, `"power_w":-1`, `points[0].sockets[0].power_w: want 0 or more, got -1`},

@@ -186,7 +186,7 @@ func TestBadFiles(t *testing.T) {
 		{edit(comparison, `"measure":"energy_j"`, `"measure":"ergs"`), `measure: want one of`},
 		{edit(calibration, `"points":[`, `"loads":[`), `points: this field is missing`},
 		{edit(calibration, `"load":0.5`, `"load":50`), `points[1].load: 50: want a part of the machine, 0 to 1`},
-		{edit(calibration, `"shape":"duty"`, `"shape":"round"`), `points[1].shape: want one of [idle duty cores trace], got "round"`},
+		{edit(calibration, `"shape":"duty"`, `"shape":"round"`), `points[1].shape: want one of [idle duty together cores trace], got "round"`},
 		{edit(calibration, `"power_w":70`, `"power_w":-70`), `points[1].sockets[0].power_w: want 0 or more, got -70`},
 		{edit(calibration, `"cpus":8`, `"cpus":0`), `points[0].sockets[0].cpus: 0: want 1 or more`},
 		{edit(calibration, `"name":"T1",`, ``), `models[0].name: this field is missing`},
