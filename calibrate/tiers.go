@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
 
 	"github.com/energyprobe/energyprobe/internal/fit"
 	"github.com/energyprobe/energyprobe/internal/model"
@@ -15,6 +18,7 @@ type sample struct {
 	use     model.SocketUse
 	watts   float64
 	group   string // its workload, "" for the idle machine
+	shape   string // of the load
 	fold    string // the same for all visits of a load, and all its sockets
 	holdout bool
 	point   int // its place among the points
@@ -40,7 +44,7 @@ func samples(points []report.CalibrationPoint, of target) []sample {
 			if w == nil || s.Busy == nil {
 				continue
 			}
-			one := sample{use: useOf(s), watts: *w, group: p.Workload, holdout: p.Holdout, point: i, fold: fmt.Sprint(visitOf(p))}
+			one := sample{use: useOf(s), watts: *w, group: p.Workload, shape: p.Shape, holdout: p.Holdout, point: i, fold: fmt.Sprint(visitOf(p))}
 			if p.Shape == report.ShapeIdle {
 				one.group, one.fold = "", ""
 			}
@@ -241,6 +245,46 @@ func (f *fitted) unseen(points []report.CalibrationPoint, train []sample) tried 
 	return t
 }
 
+// offShape is how far the tier is off loads of a shape that it has not seen, in
+// watts or relative to what it says: what 95 % of them stay below, of the shape
+// that it is worst at. New loads lie otherwise on the CPUs and in time than those
+// it was fitted to, which a tier that knows utilisation alone can't tell; the
+// others need all shapes to tell their features apart. Duty cycles are not left
+// out: without them little is left to fit to.
+func (f *fitted) offShape(tdpW float64, train []sample, relative bool) (worst float64) {
+	for _, shape := range []string{report.ShapeTogether, report.ShapeCores} {
+		var rest, out []sample
+		for _, s := range train {
+			if s.shape == shape {
+				out = append(out, s)
+			} else {
+				rest = append(rest, s)
+			}
+		}
+		t, err := fitTier(f.tier.Name, tdpW, rest)
+		if err != nil {
+			continue // there is nothing to learn from
+		}
+		var sizes []float64
+		for _, s := range out {
+			said := watts(&t, s.use)
+			size := math.Abs(s.watts - said)
+			if relative && said > 0 {
+				size /= said
+			}
+			if !math.IsNaN(size) {
+				sizes = append(sizes, size)
+			}
+		}
+		if len(sizes) == 0 {
+			continue
+		}
+		slices.Sort(sizes)
+		worst = max(worst, stat.Quantile(0.95, stat.Empirical, sizes, nil))
+	}
+	return worst
+}
+
 // addErrors gives the tier the interval of its estimates, and its coefficients
 // theirs.
 func (f *fitted) addErrors(tdpW float64, train []sample, seed uint64) error {
@@ -251,6 +295,9 @@ func (f *fitted) addErrors(tdpW float64, train []sample, seed uint64) error {
 		if band, err = fit.NewBand(v.Truth, v.Predicted, v.Group, false); err != nil {
 			return err
 		}
+	}
+	if f.tier.Name == model.T0 || f.tier.Name == model.T1 {
+		band.Half = max(band.Half, f.offShape(tdpW, train, band.Relative))
 	}
 	if band.Relative {
 		f.tier.ErrorPct = 100 * band.Half

@@ -225,3 +225,47 @@ func TestGrade(t *testing.T) {
 		}
 	}
 }
+
+// What a tier does not see of a load is in its interval: a socket that half of
+// its cores keep awake draws more than one whose cores work half of the time, at
+// the same utilisation, and only T2 knows.
+func TestIntervalsHoldOtherShapes(t *testing.T) {
+	law := func(u model.SocketUse, _ string) float64 { return 30 + 3*u.Busy + 40*u.Awake }
+	points := experiment(hidden{law: law, noise: 0.002}, 11)
+	for i := range points { // all CPUs work at the same times: the socket sleeps for the rest
+		p := &points[i]
+		for k := range p.Sockets {
+			if s := &p.Sockets[k]; p.Shape == report.ShapeDuty {
+				awake := *s.Busy / 16
+				u := useOf(s)
+				u.Awake = awake
+				watts := law(u, p.Workload)
+				s.Awake, s.PowerW = &awake, &watts
+			}
+		}
+	}
+	// Some CPUs of each socket, all the time.
+	for _, w := range []string{"alu", "simd", "stream", "mixed"} {
+		p := report.CalibrationPoint{Workload: w, Shape: report.ShapeCores, Load: 0.25, CPUs: "0-7", DurationS: 4}
+		for k := range 2 {
+			u := model.SocketUse{CPUs: 16, Busy: 4, Awake: 1, OneThread: 4, Hz: 3e9, Instructions: 18e9}
+			watts := law(u, w)
+			p.Sockets = append(p.Sockets, report.SocketLoad{Socket: k, CPUs: 16, PowerW: &watts, Busy: ptr(u.Busy), Awake: ptr(1), OneThread: ptr(4), BothThreads: ptr(0), FrequencyHz: ptr(u.Hz), Instructions: ptr(u.Instructions)})
+		}
+		points = append(points, p)
+	}
+	Judge(points, Facts{})
+	all := samples(points, packagePower)
+	tiers, _ := fitAll(all, 150, 3)
+	lone := model.SocketUse{CPUs: 16, Busy: 8, Awake: 1, OneThread: 8, Hz: 3e9, Cycles: 24e9, Instructions: 36e9}
+	truth := law(lone, "")
+	for i, name := range []string{model.T1, model.T2} {
+		p, err := tiers[i+1].tier.Power(lone)
+		if err != nil || truth < p.Low || truth > p.High {
+			t.Errorf("%s says %.1f to %.1f W of one thread on half of the cores, the truth is %.1f (%v)", name, p.Low, p.High, truth, err)
+		}
+	}
+	if wide, narrow := tiers[1].tier.ErrorPct, tiers[2].tier.ErrorPct; wide < 2*narrow {
+		t.Errorf("T1 is sure to %.1f %%, T2 to %.1f %%", wide, narrow)
+	}
+}
