@@ -12,10 +12,10 @@ const module = "github.com/energyprobe/energyprobe/"
 // below its own: docs/architecture.md says why.
 var layers = [][]string{
 	{"internal/energy", "internal/stats", "internal/fit", "internal/plot", "internal/shell"},
-	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute"},
+	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute", "internal/price", "bench/app", "bench/app/kernel"},
 	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage"},
-	{"internal/source", "internal/report", "calibrate/load"},
-	{"internal/session", "internal/compare", "internal/result", "internal/history", "calibrate/instrument"},
+	{"internal/source", "internal/report", "calibrate/load", "bench/app/montecarlo", "bench/app/titanic", "bench/app/ml", "bench/app/video"},
+	{"internal/session", "internal/compare", "internal/result", "internal/history", "calibrate/instrument", "internal/flexexecutor", "internal/matrix", "bench/sandbox"},
 	{"bench", "calibrate", "internal/trial", "internal/doctor", "internal/processor", "internal/output", "internal/metrics"},
 	{"internal/page"},
 	{"cmd/energyprobe"},
@@ -41,6 +41,16 @@ var narrow = map[string][]string{
 	"calibrate/instrument": {"internal/report", "internal/energy", "internal/stats"},
 	// It runs in a process of its own and knows nothing of what is measured.
 	"calibrate/load": {"internal/topology"},
+	// Work is the same whatever is measured.
+	"bench/app":            {},
+	"bench/app/kernel":     {},
+	"bench/app/montecarlo": {"bench/app", "bench/app/kernel"},
+	"bench/app/titanic":    {"bench/app", "bench/app/kernel"},
+	"bench/app/ml":         {"bench/app", "bench/app/kernel"},
+	"bench/app/video":      {"bench/app", "bench/app/kernel"},
+	"internal/price":       {},
+	// Arithmetic on results.
+	"internal/matrix": {"internal/report", "internal/energy", "internal/stats", "internal/price"},
 }
 
 // generators make files of the tree and are no part of the program.
