@@ -13,9 +13,9 @@ const module = "github.com/energyprobe/energyprobe/"
 var layers = [][]string{
 	{"internal/energy", "internal/stats", "internal/fit", "internal/plot", "internal/shell"},
 	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute", "internal/price", "bench/app"},
-	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage"},
-	{"internal/source", "internal/report", "calibrate/load", "bench/app/montecarlo", "bench/app/titanic", "bench/app/ml", "bench/app/video"},
-	{"internal/session", "internal/compare", "internal/result", "internal/history", "calibrate/instrument", "internal/flexexecutor", "internal/matrix", "bench/sandbox"},
+	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage", "bench/sandbox", "bench/app/montecarlo", "bench/app/titanic", "bench/app/ml", "bench/app/video"},
+	{"internal/source", "internal/report", "calibrate/load", "bench/work"},
+	{"internal/session", "internal/compare", "internal/result", "internal/history", "calibrate/instrument", "internal/flexexecutor", "internal/matrix"},
 	{"bench", "calibrate", "internal/trial", "internal/doctor", "internal/processor", "internal/output", "internal/metrics"},
 	{"internal/page"},
 	{"cmd/energyprobe"},
@@ -47,7 +47,10 @@ var narrow = map[string][]string{
 	"bench/app/titanic":    {"bench/app"},
 	"bench/app/ml":         {"bench/app"},
 	"bench/app/video":      {"bench/app"},
-	"internal/price":       {},
+	"bench/sandbox":        {"internal/container", "internal/energy"},
+	// It does work in processes of its own and knows nothing of what is measured.
+	"bench/work":     {"bench/app", "bench/app/montecarlo", "bench/app/titanic", "bench/app/ml", "bench/app/video", "bench/sandbox", "internal/energy"},
+	"internal/price": {},
 	// Arithmetic on results.
 	"internal/matrix": {"internal/report", "internal/energy", "internal/stats", "internal/price"},
 }
