@@ -1,0 +1,116 @@
+package bench
+
+import (
+	"github.com/energyprobe/energyprobe/bench/sandbox"
+	"github.com/energyprobe/energyprobe/bench/work"
+	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/model"
+	"github.com/energyprobe/energyprobe/internal/report"
+)
+
+// cellOf puts a cell together of what was measured and what the workers said.
+func cellOf(c Cell, run *report.Run, r work.Result, e sandbox.Events) report.BenchCell {
+	out := report.BenchCell{
+		ID: c.ID(), Application: c.Workload.Name, Arch: run.Host.Arch, Workers: c.Workers, Repetition: c.Repetition, Order: c.Order,
+		StartedAt: &run.StartedAt, DurationS: &run.DurationS, Energy: energies(run), CPUNames: []string{run.Host.CPU.ModelName},
+		Invocations: []report.Invocation{}, Metrics: map[string]report.Metric{}, Warnings: run.Warnings,
+	}
+	if c.MemoryMB > 0 {
+		out.MemoryMB = &c.MemoryMB
+	}
+	out.Status, out.Reason = stateOf(r, e)
+	cpu := 0.0
+	for i := range r.Workers {
+		w := &r.Workers[i]
+		cpu += w.CPUS
+		out.Invocations = append(out.Invocations, invocation(w))
+	}
+	out.CPUS = &cpu
+	for name, m := range run.Metrics {
+		if m.Value != nil {
+			out.Metrics[name] = m
+		}
+	}
+	if c.MemoryMB > 0 {
+		throttled, peak := e.Throttled.Seconds(), float64(e.PeakBytes)
+		out.Metrics["cgroup.cpu.throttled"] = report.Metric{Value: &throttled, Unit: "s", Source: "cpu.stat of the workers' groups, added up", Scope: energy.ScopeCgroup, Quality: energy.Measured}
+		if peak > 0 {
+			out.Metrics["cgroup.memory.peak"] = report.Metric{Value: &peak, Unit: "By", Source: "of the workers' groups, the largest", Scope: energy.ScopeCgroup, Quality: energy.Measured}
+		}
+	}
+	return out
+}
+
+// failedCell is one of which nothing was measured.
+func failedCell(c Cell, err error) report.BenchCell {
+	out := report.BenchCell{
+		ID: c.ID(), Application: c.Workload.Name, Workers: c.Workers, Repetition: c.Repetition, Order: c.Order,
+		Status: report.CellFailed, Reason: err.Error(), Energy: []report.MethodEnergy{}, Invocations: []report.Invocation{},
+	}
+	if c.MemoryMB > 0 {
+		out.MemoryMB = &c.MemoryMB
+	}
+	return out
+}
+
+// stateOf says what became of a job. A worker that the kernel ended for want of
+// memory fails in many ways; the group knows.
+func stateOf(r work.Result, e sandbox.Events) (status, reason string) {
+	switch {
+	case r.Status == work.OK:
+		return report.CellOK, ""
+	case e.OOMKills > 0:
+		return report.CellOOM, r.Reason
+	case r.Status == work.Timeout:
+		return report.CellTimeout, r.Reason
+	}
+	return report.CellFailed, r.Reason
+}
+
+func invocation(w *work.Worker) report.Invocation {
+	peak := float64(w.PeakMemoryBytes)
+	i := report.Invocation{
+		Stage: w.Stage, Worker: w.Worker, DurationS: &w.DurationS, CPUS: &w.CPUS,
+		ReadS: w.ReadS, ComputeS: w.ComputeS, WriteS: w.WriteS, ColdStartS: w.ColdStartS,
+	}
+	if peak > 0 {
+		i.PeakMemoryBytes = &peak
+	}
+	if w.Failure != "" {
+		i.Status = w.Failure
+	}
+	return i
+}
+
+// energies are a run's joules by every method, first what the workers spent
+// themselves, where that is known.
+func energies(run *report.Run) []report.MethodEnergy {
+	var out []report.MethodEnergy
+	quality := run.Source.Quality
+	if a := run.Attribution; a.TargetJ != nil {
+		q := energy.Attributed
+		if quality == energy.Estimated {
+			q = quality
+		}
+		e := report.Energy{EnergyJ: a.TargetJ, UncertaintyJ: a.TargetUncertaintyJ, PowerW: power(a.TargetJ, run.DurationS)}
+		out = append(out, report.MethodEnergy{Method: report.MethodTarget, Quality: q, Energy: e, Assumes: a.Weights})
+	}
+	out = append(out, report.MethodEnergy{Method: report.MethodMachine, Quality: quality, Energy: run.Total, Assumes: "source " + run.Source.Name})
+	for _, m := range []struct{ method, model string }{{report.MethodVCPUShare, model.ShareName}, {report.MethodWholeSocket, model.NaiveName}} {
+		if e, there := run.Models[m.model]; there && e.EnergyJ != nil {
+			out = append(out, report.MethodEnergy{
+				Method: m.method, Quality: energy.Estimated, Assumes: e.Description,
+				Energy: report.Energy{EnergyJ: e.EnergyJ, LowJ: e.LowJ, HighJ: e.HighJ, PowerW: power(e.EnergyJ, run.DurationS)},
+			})
+		}
+	}
+	return out
+}
+
+func power(j *float64, s float64) *float64 {
+	if j == nil || !(s > 0) {
+		return nil
+	}
+	w := *j / s
+	return &w
+}
