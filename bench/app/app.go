@@ -27,6 +27,9 @@ type App struct {
 	Name  string // montecarlo, titanic, ml, video
 	Title string // what it does, in a few words
 	Unit  string // of its work: points, rows, frames
+	// Variant is whether it is another one done in another way: it has no part in a
+	// host's benchmark.
+	Variant bool
 	// Sizes are the units of work of the modes. The same size is the same work
 	// for any number of workers.
 	Sizes Sizes

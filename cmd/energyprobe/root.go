@@ -114,7 +114,8 @@ with an honest range where there are none.
   energyprobe compare -- 'a' 'b'        which of two commands uses less, and how sure that is
   energyprobe report FILE -o page.html  results as a page, plots, tables
   energyprobe doctor                    what can be measured here, and how to get the rest
-  energyprobe calibrate                 how far off power models are on this host, and its own`,
+  energyprobe calibrate                 how far off power models are on this host, and its own
+  energyprobe bench                     joules per unit of work, and whether this host is fit`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noSuchCommand,
@@ -149,7 +150,7 @@ with an honest range where there are none.
 		&cobra.Group{ID: "results", Title: "Work with results:"},
 	)
 	cobra.EnableCommandSorting = false // run comes first
-	root.AddCommand(a.runCommand(), a.compareCommand(), a.gateCommand(), a.doctorCommand(), a.cpuCommand(), a.calibrateCommand(), a.loadCommand(), a.historyCommand(), a.reportCommand())
+	root.AddCommand(a.runCommand(), a.compareCommand(), a.gateCommand(), a.doctorCommand(), a.cpuCommand(), a.calibrateCommand(), a.benchCommand(), a.loadCommand(), a.historyCommand(), a.reportCommand())
 	return root
 }
 
