@@ -1,4 +1,5 @@
-// Package testutil is for tests: captured hosts, a check for leaks, and a
+// Package testutil is for tests: captured hosts, a check for leaks, the
+// other architecture, and a
 // way to be somebody without privileges.
 package testutil
 
