@@ -1,5 +1,5 @@
-// Package testutil is for tests: captured hosts, a check for leaks, and a
-// way to be somebody without privileges.
+// Package testutil is for tests: captured hosts, a check for leaks, a way to
+// be somebody without privileges, and the other architecture.
 package testutil
 
 import (
