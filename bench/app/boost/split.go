@@ -24,13 +24,11 @@ func accumulate(h *group, bins []uint64, words []uint64, rows []int32) {
 	}
 }
 
-// subtract leaves of a parent's histograms those of the other child.
-func subtract(parent, child *group) {
-	for f := range parent {
-		p, c := &parent[f], &child[f]
-		for i := range p {
-			p[i] -= c[i]
-		}
+// subtractGo leaves of a parent's histogram that of the other child.
+func subtractGo(parent, child *[256]uint64, bins int) {
+	p, c := parent[:bins], child[:bins]
+	for i := range p {
+		p[i] -= c[i]
 	}
 }
 
@@ -42,17 +40,18 @@ type split struct {
 	left    uint64 // sum of the words that go left
 }
 
-// best looks for the split of one feature. A side must have the Hessian least at
-// least. What is compared is
+// bestGo looks for the split of one feature. A side must have the Hessian least
+// at least, which is 1 or more. What is compared is
 //
 //	GL²/HL + GR²/HR = (GL² HR + GR² HL) / (HL HR)
 //
-// in the units of words; the first of equal ones is taken.
-func best(h *[256]uint64, bins int, total uint64, least float64) (quality float64, bin uint8, left uint64) {
+// in the units of words; the first of equal ones is taken. The quality is minus
+// infinity if there is none.
+func bestGo(h *[256]uint64, bins int, total uint64, least float64) (quality float64, bin uint8) {
 	g, hess := gradientOf(total), hessianOf(total)
 	var sum uint64
 	quality = math.Inf(-1)
-	for b, w := range h[:max(bins-1, 0)] {
+	for b, w := range h[:bins] {
 		sum += w
 		gl, hl := gradientOf(sum), hessianOf(sum)
 		gr, hr := g-gl, hess-hl
@@ -61,8 +60,17 @@ func best(h *[256]uint64, bins int, total uint64, least float64) (quality float6
 		}
 		q := (float64(gl*gl*hr) + float64(gr*gr*hl)) / (hl * hr)
 		if q > quality {
-			quality, bin, left = q, uint8(b), sum
+			quality, bin = q, uint8(b)
 		}
 	}
-	return quality, bin, left
+	return quality, bin
+}
+
+// upTo adds up the words of the bins that go left.
+func upTo(h *[256]uint64, bin uint8) uint64 {
+	var sum uint64
+	for _, w := range h[:int(bin)+1] {
+		sum += w
+	}
+	return sum
 }

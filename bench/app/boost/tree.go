@@ -150,10 +150,13 @@ func (g *grower) find(l *leaf) {
 	least := max(hess*float64(g.p.MinRows)/rows, g.p.minHessian(g.fixed), 1)
 	whole := grad * grad / hess
 	for f := range g.drawn {
-		quality, bin, left := best(&l.hist[f/features][f%features], g.bins[f], l.sum, least)
+		quality, bin := best(&l.hist[f/features][f%features], g.bins[f], l.sum, least)
 		if gain := quality - whole; gain > l.split.gain {
-			l.split = split{gain, f, bin, left}
+			l.split = split{gain: gain, feature: f, bin: bin}
 		}
+	}
+	if f := l.split.feature; l.split.gain > 0 {
+		l.split.left = upTo(&l.hist[f/features][f%features], l.split.bin)
 	}
 }
 
@@ -176,8 +179,8 @@ func (g *grower) divide(i, node int, words []uint64) Node {
 		g.release(&l)
 	} else {
 		a.hist = g.fill(a.from, a.to, words)
-		for k := range a.hist {
-			subtract(&l.hist[k], &a.hist[k])
+		for f, bins := range g.bins {
+			subtract(&l.hist[f/features][f%features], &a.hist[f/features][f%features], bins)
 		}
 		b.hist = l.hist
 		g.find(b)
