@@ -60,7 +60,7 @@ func stateOf(r work.Result, e sandbox.Events) (status, reason string) {
 	case r.Status == work.OK:
 		return report.CellOK, ""
 	case e.OOMKills > 0:
-		return report.CellOOM, r.Reason
+		return report.CellOOM, "more memory was wanted than there is: " + r.Reason
 	case r.Status == work.Timeout:
 		return report.CellTimeout, r.Reason
 	}

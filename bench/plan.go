@@ -9,6 +9,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -281,7 +282,7 @@ func (f *workloadFile) commands(w *Workload) error {
 		}
 	}
 	if len(f.Command) > 0 {
-		f.Stages = []stageFile{{Command: f.Command}}
+		f.Stages = []stageFile{{Name: "run", Command: f.Command}}
 	}
 	for i, s := range f.Stages {
 		if len(s.Command) == 0 || s.Command[0] == "" {
@@ -289,6 +290,9 @@ func (f *workloadFile) commands(w *Workload) error {
 		}
 		if s.Workers < 0 {
 			return fmt.Errorf("stages[%d].workers: %d: want 1 or more, or 0 for all", i, s.Workers)
+		}
+		if s.Name == "" {
+			s.Name = "stage" + strconv.Itoa(i)
 		}
 		w.Stages = append(w.Stages, work.Command{Stage: s.Name, Argv: s.Command, Workers: s.Workers})
 	}

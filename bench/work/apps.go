@@ -5,11 +5,14 @@ import (
 	"strings"
 
 	"github.com/energyprobe/energyprobe/bench/app"
+	"github.com/energyprobe/energyprobe/bench/app/ml"
+	"github.com/energyprobe/energyprobe/bench/app/montecarlo"
+	"github.com/energyprobe/energyprobe/bench/app/titanic"
 )
 
 // Apps are the built-in applications, in the order in which they are shown.
 func Apps() []app.App {
-	return []app.App{}
+	return []app.App{montecarlo.New(), montecarlo.NewPaced(), titanic.New(), ml.New()}
 }
 
 // Find returns the application of a name.
