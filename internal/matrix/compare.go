@@ -40,7 +40,7 @@ func Compare(a, b Side, o Options) (*report.BenchComparison, error) {
 	name(&a, &b)
 	c := &report.BenchComparison{Schema: report.BenchComparisonSchema, RunID: report.NewID(), StartedAt: o.Now, Tool: o.Tool, A: side(a), B: side(b),
 		Method: method, Currency: currency, Seed: o.Seed, Pairs: []report.BenchPair{}, Unpaired: []report.BenchLone{}, Sensitivity: []report.BenchSensitivity{},
-		Warnings: slices.Concat([]report.Warning{}, a.Warnings, b.Warnings)}
+		Warnings: append(append([]report.Warning{}, a.Warnings...), b.Warnings...)}
 	c.Warnings = append(c.Warnings, both.unlikeWork()...)
 	if method == "" {
 		c.Warnings = append(c.Warnings, report.Warning{Code: "no-common-method", Message: "the two sides have no joules by the same method, so energy is not compared",
@@ -277,7 +277,7 @@ func verdicts(c *report.BenchComparison) []string {
 			s = c.B.Label + " saves " + points(-*ch.MeanPct) + " in cost against " + c.A.Label + ", in the mean of " + plural(ch.Pairs, "pair")
 		}
 		if ch.MeanLowPct != nil && ch.MeanHighPct != nil {
-			s += " (change " + signed(*ch.MeanPct) + ", 95 % interval " + signed(*ch.MeanLowPct) + " to " + signed(*ch.MeanHighPct) + ")"
+			s += " (95 % interval of the change " + signed(*ch.MeanLowPct) + " to " + signed(*ch.MeanHighPct) + ")"
 			if *ch.MeanLowPct <= 0 && *ch.MeanHighPct >= 0 {
 				s += ": no difference can be told"
 			}
@@ -297,7 +297,12 @@ func verdicts(c *report.BenchComparison) []string {
 
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
-// points prints percent with one digit behind the point.
-func points(pct float64) string { return fmt.Sprintf("%.1f %%", pct) }
+// points prints percent with one digit behind the point, of large numbers none.
+func points(pct float64) string {
+	if pct >= 99.95 {
+		return fmt.Sprintf("%.0f %%", pct)
+	}
+	return fmt.Sprintf("%.1f %%", pct)
+}
 
 func signed(pct float64) string { return fmt.Sprintf("%+.1f %%", pct) }

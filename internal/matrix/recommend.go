@@ -88,6 +88,9 @@ func candidate(g group, c report.BenchConfig, method string, b Bounds) report.Ca
 	if n := c.Failed(); n > 0 {
 		out.Against = append(out.Against, fmt.Sprintf("%d of %s failed (%s)", n, plural(c.Repetitions, "repetition"), statusText(c.Failures)))
 	}
+	if c.Failed() == c.Repetitions {
+		return out // nothing else is known of it
+	}
 	if c.Of(b.Objective).Median == nil {
 		out.Against = append(out.Against, "its "+report.BenchMeasureName(b.Objective)+" is not known")
 	}
@@ -315,5 +318,9 @@ func number(v float64) string {
 		return "0"
 	}
 	d := 2 - int(math.Floor(math.Log10(math.Abs(v))))
-	return fmt.Sprintf("%.*f", max(d, 0), v)
+	if d < 0 {
+		p := math.Pow10(-d)
+		v, d = math.Round(v/p)*p, 0
+	}
+	return fmt.Sprintf("%.*f", d, v)
 }

@@ -398,6 +398,8 @@ func (g *generator) valueOf(t reflect.Type, path string) object {
 	switch t {
 	case reflect.TypeFor[time.Time]():
 		return object{{"type", "string"}, {"format", "date-time"}}
+	case reflect.TypeFor[*time.Time]():
+		return object{{"type", []any{"string", "null"}}, {"format", "date-time"}}
 	case reflect.TypeFor[*report.Series]():
 		return object{{"type", "array"}, {"items", g.ref(reflect.TypeFor[report.Sample]())}}
 	}

@@ -19,7 +19,7 @@ import (
 func goldenRuns(t testing.TB) map[string][]byte {
 	t.Helper()
 	var files []string
-	for _, kind := range []string{"run-", "trials-", "comparison-", "calibration"} {
+	for _, kind := range []string{"run-", "trials-", "comparison-", "calibration", "bench-", "benchcomparison"} {
 		some, err := filepath.Glob("../../testdata/golden/" + kind + "*.json")
 		if err != nil || len(some) == 0 {
 			t.Fatalf("no golden file of a %s (%v)", kind, err)
