@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +22,7 @@ type compareFlags struct {
 	exportJSON     string
 	exportMarkdown string
 	user           string
+	method         string
 }
 
 // measureNames are the values of --measure and what they mean in a result.
@@ -31,7 +33,7 @@ var measureNames = map[string]string{
 func (a *app) compareCommand() *cobra.Command {
 	var f compareFlags
 	c := &cobra.Command{
-		Use:     "compare [flags] (-- 'COMMAND A' 'COMMAND B'... | FILE...)",
+		Use:     "compare [flags] (-- 'COMMAND A' 'COMMAND B'... | FILE... | DIR DIR)",
 		GroupID: "measure",
 		Short:   "Say whether one command uses less energy than another",
 		Long: `Run commands in turns, in an order drawn at random, and say how their energy
@@ -40,11 +42,17 @@ a verdict in words. Every command is compared with the first one.
 
 With files of results in the place of commands, what they hold is compared. What
 is not comparable is refused: results of another processor, estimates beside
-measurements, runs one after the other on a machine that drifts.`,
+measurements, runs one after the other on a machine that drifts.
+
+With two directories (or files) of a benchmark, or one that holds two
+architectures, configurations of the same application, memory and number of
+workers are paired: what is saved in cost, time and energy, and how far the change
+in energy rests on the powers that an estimate assumes.`,
 		Example: `  energyprobe compare -- './sort-a data' './sort-b data'
   energyprobe compare --repeat 20 --warmup 1 --baseline 5s -- 'gzip -k -f x' 'zstd -f x'
   energyprobe compare --param n=1,2,4,8 -- 'make -j{n}' --prepare 'make clean'
-  energyprobe compare before.json after.json`,
+  energyprobe compare before.json after.json
+  energyprobe compare x86/ arm/`,
 		DisableFlagsInUseLine: true,
 		Args:                  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -60,10 +68,11 @@ measurements, runs one after the other on a machine that drifts.`,
 	fl.StringVar(&f.exportJSON, "export-json", "", "also write the result to `FILE` as JSON, every run included")
 	fl.StringVar(&f.exportMarkdown, "export-markdown", "", "also write it to `FILE` as Markdown")
 	fl.StringVar(&f.user, "user", "", "run the commands as `NAME` and measure as the present user")
+	addMethod(c, &f.method)
 	complete(c, "measure", []string{"auto", "energy", "net", "command"})
 	groupUsage(c, []flagGroup{
 		{"What to run", append(trialFlagNames[:len(trialFlagNames):len(trialFlagNames)], "user")},
-		{"How to judge", []string{"measure", "baseline", "effect"}},
+		{"How to judge", []string{"measure", "baseline", "effect", "method"}},
 		{"How to measure", []string{"source", "host-profile", "host-root"}},
 		{"The result", []string{"format", "output", "export-json", "export-markdown", "history", "quiet", "help"}},
 	})
@@ -91,6 +100,9 @@ func (a *app) compare(cmd *cobra.Command, f *compareFlags, args []string) error 
 	if err := a.checkFlags(f.exportJSON, f.exportMarkdown); err != nil {
 		return err
 	}
+	if cmd.ArgsLenAtDash() < 0 && slices.ContainsFunc(args, holdsBench) {
+		return a.compareBench(f, args)
+	}
 	var sides []report.Side
 	var warnings []report.Warning
 	if cmd.ArgsLenAtDash() >= 0 {
@@ -107,6 +119,12 @@ func (a *app) compare(cmd *cobra.Command, f *compareFlags, args []string) error 
 		return err
 	}
 	c.Warnings = append(warnings, c.Warnings...)
+	return a.deliverAlso(c, f)
+}
+
+// deliverAlso hands over a comparison, and writes the files that were asked for
+// beside it.
+func (a *app) deliverAlso(c any, f *compareFlags) error {
 	return errors.Join(a.deliver(c), export(f.exportJSON, output.JSON, c), export(f.exportMarkdown, output.Markdown, c))
 }
 

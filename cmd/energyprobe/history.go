@@ -28,9 +28,9 @@ func (s *selection) add(c *cobra.Command) {
 	f.StringVar(&s.until, "until", "", "results up to `TIME`; a date counts as a whole")
 	f.StringVar(&s.command, "command", "", "results whose command contains `TEXT`")
 	f.StringVar(&s.host, "host", "", "results of the machine `NAME`")
-	f.StringVar(&s.schema, "schema", "", "results of one `KIND`: run, trials, comparison, doctor")
+	f.StringVar(&s.schema, "schema", "", "results of one `KIND`: run, trials, comparison, doctor, bench, benchcomparison")
 	f.IntVarP(&s.last, "last", "n", 0, "the newest `N` of the results only")
-	complete(c, "schema", []string{"run", "trials", "comparison", "doctor"})
+	complete(c, "schema", []string{"run", "trials", "comparison", "doctor", "bench", "benchcomparison"})
 }
 
 func (a *app) filter(s selection) (f history.Filter, err error) {

@@ -20,6 +20,7 @@ import (
 type reportFlags struct {
 	format string
 	plot   string
+	method string
 	price  map[string]string
 }
 
@@ -33,9 +34,9 @@ func (a *app) reportCommand() *cobra.Command {
 		Use:     "report [flags] FILE...",
 		GroupID: "results",
 		Short:   "Show stored results: a page, plots, tables",
-		Long: `Show any mix of stored results (runs, repeated runs, comparisons, calibrations;
-one document in a file or several) as one self-contained HTML page, as a plot for
-a paper, or as tables. The page loads nothing from anywhere, prints well, and says
+		Long: `Show any mix of stored results (runs, repeated runs, comparisons, calibrations,
+benchmarks; one document in a file or several, or a benchmark's directory) as one
+self-contained HTML page, as a plot for a paper, or as tables. The page loads nothing from anywhere, prints well, and says
 of every number which file and field it is from. FILE may be -, for standard
 input.
 
@@ -46,6 +47,8 @@ and without either it is a table.`,
   energyprobe report --plot power result.json -o power.svg
   energyprobe report --plot parity calibration.json -o parity.svg
   energyprobe report --format png --plot scatter *.json > scatter.png
+  energyprobe report --plot energy-time x86/ arm/ -o energy-time.svg
+  energyprobe report table x86/ arm/
   energyprobe report --price small.json=0.04,large.json=0.16 small.json large.json -o cost.html
   energyprobe run --format json -- make | energyprobe report --format md -`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -61,9 +64,11 @@ and without either it is a table.`,
 	fl.StringVar(&f.format, "format", "", "form of the report: "+strings.Join(reportFormats(), ", "))
 	fl.StringVar(&f.plot, "plot", "", "with svg and png, the plot: "+strings.Join(page.Plots(), ", ")+" (default: what tells most)")
 	fl.StringToStringVar(&f.price, "price", nil, "what an hour of the machine costs, by file (`FILE=PRICE`,...) or *=PRICE: also sets energy against cost")
+	addMethod(c, &f.method)
+	c.AddCommand(a.reportTableCommand())
 	complete(c, "format", reportFormats())
 	complete(c, "plot", page.Plots())
-	groupUsage(c, []flagGroup{{"The report", []string{"format", "output", "plot", "price", "quiet", "help"}}})
+	groupUsage(c, []flagGroup{{"The report", []string{"format", "output", "plot", "price", "method", "quiet", "help"}}})
 	hideFlags(c, "source", "host-root", "history") // they are about measuring
 	return c
 }
@@ -97,7 +102,7 @@ func (a *app) report(f reportFlags, args []string) error {
 			return errors.New("a picture is no text for a terminal: name a file with -o")
 		}
 	}
-	write, err := reporter(docs, format, f.plot, page.Options{Tool: tool(), Price: price})
+	write, err := reporter(docs, format, f.plot, page.Options{Tool: tool(), Price: price, Method: f.method})
 	if err != nil {
 		return err
 	}
@@ -177,6 +182,16 @@ func (a *app) readDocuments(args []string, line *statusLine) ([]page.Document, e
 			return nil, errors.New("standard input can be read once only")
 		}
 		stdin = stdin || name == "-"
+		if isDirectory(name) {
+			in, err := a.benchesIn(name)
+			if err != nil {
+				return nil, err
+			}
+			for _, one := range in {
+				docs = append(docs, page.Document{File: one.File, Value: one.Bench})
+			}
+			continue
+		}
 		values, err := a.readResults(name)
 		if err != nil {
 			return nil, err

@@ -43,7 +43,7 @@ func (a *app) sidesOf(file string) ([]report.Side, error) {
 		case *report.Run:
 			runs = append(runs, r)
 		default:
-			return nil, fmt.Errorf("%s: a %T has nothing to compare", file, r)
+			return nil, fmt.Errorf("%s: a %s has nothing to compare", file, resultName(r))
 		}
 	}
 	if len(runs) > 0 {

@@ -150,7 +150,7 @@ with an honest range where there are none.
 		&cobra.Group{ID: "results", Title: "Work with results:"},
 	)
 	cobra.EnableCommandSorting = false // run comes first
-	root.AddCommand(a.runCommand(), a.compareCommand(), a.gateCommand(), a.doctorCommand(), a.cpuCommand(), a.calibrateCommand(), a.benchCommand(), a.loadCommand(), a.historyCommand(), a.reportCommand())
+	root.AddCommand(a.runCommand(), a.compareCommand(), a.gateCommand(), a.doctorCommand(), a.cpuCommand(), a.calibrateCommand(), a.benchCommand(), a.loadCommand(), a.historyCommand(), a.reportCommand(), a.recommendCommand())
 	return root
 }
 

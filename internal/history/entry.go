@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,10 @@ func decoderFor(schema string) func() any {
 		return func() any { return new(report.Comparison) }
 	case report.DoctorSchema:
 		return func() any { return new(report.Doctor) }
+	case report.BenchSchema:
+		return func() any { return new(report.Bench) }
+	case report.BenchComparisonSchema:
+		return func() any { return new(report.BenchComparison) }
 	}
 	return nil
 }
@@ -32,7 +37,8 @@ func decoderFor(schema string) func() any {
 func known(schema string) bool { return decoderFor(schema) != nil }
 
 // Decode reads a stored result as the type that its schema names: a
-// *report.Run, *report.Trials, *report.Comparison or *report.Doctor.
+// *report.Run, *report.Trials, *report.Comparison, *report.Doctor, *report.Bench
+// or *report.BenchComparison.
 func Decode(schema string, result []byte) (any, error) {
 	empty := decoderFor(schema)
 	if empty == nil {
@@ -58,6 +64,12 @@ func Describe(v any) (report.HistoryEntry, error) {
 	case *report.Doctor:
 		e = report.HistoryEntry{Schema: v.Schema, Subject: "what can be measured", Hostname: v.Host.Hostname, Source: v.Best, Tool: v.Tool.Version}
 		e.Reason = "an examination measures no joules"
+	case *report.Bench:
+		e = ofBench(v)
+	case *report.BenchComparison:
+		e = report.HistoryEntry{ID: v.RunID, Schema: v.Schema, StartedAt: v.StartedAt, Quality: v.Quality, Runs: v.A.Cells + v.B.Cells,
+			Subject: clipText(v.B.Label + " against " + v.A.Label), Warnings: len(v.Warnings), Tool: v.Tool.Version}
+		e.Reason = "a comparison has the energies of its sides"
 	default:
 		return e, fmt.Errorf("a %T has no place in the history", v)
 	}
@@ -127,6 +139,70 @@ func ofTrials(t *report.Trials) report.HistoryEntry {
 	e.DurationS = summary[report.MeasureDuration].Median
 	e.TargetJ = summary[report.MeasureTarget].Median
 	return e
+}
+
+// ofBench adds up what all cells took, by the method that comes first in them.
+func ofBench(b *report.Bench) report.HistoryEntry {
+	e := report.HistoryEntry{ID: b.RunID, Schema: b.Schema, StartedAt: b.StartedAt, DurationS: &b.DurationS, Subject: benchSubject(b),
+		Runs: len(b.Cells), Warnings: len(b.Warnings), Tool: b.Tool.Version}
+	if b.Host != nil {
+		e.Hostname = b.Host.Hostname
+	}
+	if b.Source != nil {
+		e.Source = b.Source.Name
+	}
+	sum, methods := 0.0, map[string]bool{}
+	for i := range b.Cells {
+		c := &b.Cells[i]
+		switch {
+		case c.Status != report.CellOK:
+			continue
+		case len(c.Energy) == 0 || c.Energy[0].EnergyJ == nil:
+			e.Reason = "not every cell has joules"
+			return e
+		}
+		first := &c.Energy[0]
+		sum += *first.EnergyJ
+		methods[first.Method] = true
+		e.Quality = worse(e.Quality, first.Quality)
+	}
+	switch len(methods) {
+	case 0:
+		e.Reason = "no cell ended well"
+	case 1:
+		e.EnergyJ = &sum
+	default:
+		e.Quality, e.Reason = "", "its cells have joules by several methods"
+	}
+	return e
+}
+
+// worse is the quality that a sum of two has.
+func worse(a, b energy.Quality) energy.Quality {
+	for _, q := range [...]energy.Quality{energy.Estimated, energy.Attributed, energy.Measured} {
+		if a == q || b == q {
+			return q
+		}
+	}
+	return ""
+}
+
+// benchSubject is "benchmark of titanic, ml".
+func benchSubject(b *report.Bench) string {
+	var names []string
+	for i := range b.Cells {
+		if name := b.Cells[i].Application; !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	what := "benchmark"
+	if b.Kind == report.BenchImport {
+		what = "import"
+	}
+	if len(names) == 0 {
+		return what
+	}
+	return clipText(what + " of " + strings.Join(names, ", "))
 }
 
 func ofComparison(c *report.Comparison) report.HistoryEntry {

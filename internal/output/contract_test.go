@@ -17,7 +17,7 @@ import (
 // meta-schema of 2020-12.
 func TestJSONFulfilsTheSchema(t *testing.T) {
 	schemas := map[string]*jsonschema.Schema{}
-	for _, name := range []string{"run", "doctor", "cpu", "trials", "comparison", "calibration"} {
+	for _, name := range []string{"run", "doctor", "cpu", "trials", "comparison", "calibration", "bench", "benchtable", "benchcomparison", "recommendation"} {
 		s, err := jsonschema.NewCompiler().Compile("../../docs/schema/" + name + ".v1.json")
 		if err != nil {
 			t.Fatal(err)
@@ -28,6 +28,8 @@ func TestJSONFulfilsTheSchema(t *testing.T) {
 	all["run-empty"] = &report.Run{Schema: report.RunSchema, Target: report.Target{Kind: "machine"},
 		Source: report.Source{Name: "perf", Quality: energy.Measured}}
 	maps.Copy(all, trialReports(t))
+	maps.Copy(all, benchReports(t))
+	all["bench-empty"] = &report.Bench{Schema: report.BenchSchema, Kind: report.BenchMatrix, Cells: []report.BenchCell{{ID: "a", Status: report.CellEmpty}}}
 	all["calibration"], all["calibration-refused"] = calibrated(), uncalibrated()
 	all["doctor-empty"] = &report.Doctor{Schema: report.DoctorSchema, Best: "model"}
 	all["cpu-empty"] = &report.Processor{Schema: report.ProcessorSchema}

@@ -106,6 +106,14 @@ func Write(w io.Writer, f Format, v any, o Options) error {
 		err = writeComparison(b, f, v, o)
 	case *report.Calibration:
 		err = writeCalibration(b, f, v, o)
+	case *report.Bench:
+		err = writeBench(b, f, v, o)
+	case *report.BenchTable:
+		err = writeBenchTable(b, f, v, o)
+	case *report.BenchComparison:
+		err = writeBenchComparison(b, f, v, o)
+	case *report.Recommendation:
+		err = writeRecommendation(b, f, v, o)
 	case *report.History:
 		err = writeHistory(b, f, v, o)
 	case *report.Trend:

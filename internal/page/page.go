@@ -42,6 +42,9 @@ type Options struct {
 	// Price is what an hour of the machine costs, by file; 0 where it is not
 	// known.
 	Price func(file string) float64
+	// Method is that of a benchmark's energies, "" for the one that most of its
+	// cells have.
+	Method string
 }
 
 //go:embed page.html

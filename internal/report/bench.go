@@ -33,10 +33,10 @@ type Bench struct {
 	Prices   *PriceList  `json:"prices"`           // by which costs are; null where nothing has a price
 	Origin   []string    `json:"origin,omitempty"` // files that an import was made of
 	Cells    []BenchCell `json:"cells"`
-	Checks   []HostCheck `json:"checks,omitempty"` // whether the host is fit, of kind host
-	Score    *BenchScore `json:"score,omitempty"`  // of kind host
-	Fit      *bool       `json:"fit,omitempty"`    // the checks' verdict, of kind host; null when they can't tell
-	Verdict  string      `json:"verdict,omitempty"`
+	Checks   []HostCheck `json:"checks,omitempty"`  // whether the host is fit, of kind host
+	Score    *BenchScore `json:"score,omitempty"`   // of kind host
+	Fit      *bool       `json:"fit,omitempty"`     // the checks' verdict, of kind host; null when they can't tell
+	Verdict  string      `json:"verdict,omitempty"` // the same in a sentence
 	Warnings []Warning   `json:"warnings"`
 }
 
@@ -54,7 +54,7 @@ type BenchPlan struct {
 
 // BenchWorkload is an application of a plan.
 type BenchWorkload struct {
-	Name    string   `json:"name"`
+	Name    string   `json:"name"`              // of the application
 	Size    float64  `json:"size"`              // units of work, 0 where they are not known
 	Unit    string   `json:"unit"`              // points, rows, frames; "" where not known
 	Data    string   `json:"data,omitempty"`    // the user's own
@@ -80,45 +80,45 @@ const (
 
 // BenchCell is one repetition of one configuration: all its workers together.
 type BenchCell struct {
-	ID          string        `json:"id"` // titanic-1024-08-r1
-	Application string        `json:"application"`
-	Arch        string        `json:"arch"`      // x86_64 or aarch64
-	MemoryMB    *int          `json:"memory_mb"` // of each worker; null without a limit
-	VCPU        *float64      `json:"vcpu"`      // CPUs that each worker may use; null without a limit
-	Workers     int           `json:"workers"`
-	Repetition  int           `json:"repetition"` // from 1
-	Order       int           `json:"order"`      // its place in time, from 0
-	StartedAt   *time.Time    `json:"started_at"` // null where not known
-	Status      string        `json:"status"`     // ok, oom, timeout, failed or empty
-	Reason      string        `json:"reason,omitempty"`
-	DurationS   *float64      `json:"duration_s"` // from the first worker's start to the last one's end
-	CPUS        *float64      `json:"cpu_s"`      // CPU seconds of all workers
-	Work        *Work         `json:"work"`       // null where not known
+	ID          string        `json:"id"`               // titanic-1024-08-r1
+	Application string        `json:"application"`      // that ran
+	Arch        string        `json:"arch"`             // x86_64 or aarch64
+	MemoryMB    *int          `json:"memory_mb"`        // of each worker; null without a limit
+	VCPU        *float64      `json:"vcpu"`             // CPUs that each worker may use; null without a limit
+	Workers     int           `json:"workers"`          // processes that shared the work
+	Repetition  int           `json:"repetition"`       // from 1
+	Order       int           `json:"order"`            // its place in time, from 0
+	StartedAt   *time.Time    `json:"started_at"`       // null where not known
+	Status      string        `json:"status"`           // ok, oom, timeout, failed or empty
+	Reason      string        `json:"reason,omitempty"` // why it is not ok
+	DurationS   *float64      `json:"duration_s"`       // from the first worker's start to the last one's end
+	CPUS        *float64      `json:"cpu_s"`            // CPU seconds of all workers
+	Work        *Work         `json:"work"`             // null where not known
 	Quality     []WorkQuality `json:"quality,omitempty"`
 	// Energy is by method, first the one to go by.
 	Energy      []MethodEnergy    `json:"energy"`
-	Cost        *Cost             `json:"cost"` // null where there is no price for it
-	CPUNames    []string          `json:"cpu_names,omitempty"`
+	Cost        *Cost             `json:"cost"`                // null where there is no price for it
+	CPUNames    []string          `json:"cpu_names,omitempty"` // as the processors name themselves
 	Invocations []Invocation      `json:"invocations"`
-	Metrics     map[string]Metric `json:"metrics,omitempty"`
+	Metrics     map[string]Metric `json:"metrics,omitempty"` // further values, by name
 	Warnings    []Warning         `json:"warnings,omitempty"`
 }
 
 // Work is how much was done.
 type Work struct {
-	Units    float64 `json:"units"`
+	Units    float64 `json:"units"`    // how many
 	Unit     string  `json:"unit"`     // points, rows, frames
 	Checksum string  `json:"checksum"` // of all that was computed, "" where not known
 }
 
 // WorkQuality is a number by which work can be seen to be right.
 type WorkQuality struct {
-	Name  string  `json:"name"` // accuracy, edge density, ...
-	Value float64 `json:"value"`
-	Unit  string  `json:"unit"` // "" for a ratio
-	Low   float64 `json:"low"`  // what it is at least, done right
-	High  float64 `json:"high"` // and at most
-	OK    bool    `json:"ok"`
+	Name  string  `json:"name"`  // accuracy, edge density, ...
+	Value float64 `json:"value"` // in unit
+	Unit  string  `json:"unit"`  // "" for a ratio
+	Low   float64 `json:"low"`   // what it is at least, done right
+	High  float64 `json:"high"`  // and at most
+	OK    bool    `json:"ok"`    // whether it is within
 }
 
 // The methods of a cell's energy.
@@ -131,10 +131,14 @@ const (
 
 // MethodEnergy is a cell's energy by one method.
 type MethodEnergy struct {
-	Method  string         `json:"method"`
+	Method  string         `json:"method"` // attributed, machine, vcpu-share or whole-socket
 	Quality energy.Quality `json:"quality"`
 	Energy
 	Assumes string `json:"assumes,omitempty"` // what it rests on: the processors' powers, ...
+	// SocketW is the power of one socket that the joules are in proportion to;
+	// absent where they are in proportion to none. With several processors it is
+	// the mean, by their part of the joules per watt.
+	SocketW *float64 `json:"socket_w,omitempty"`
 }
 
 // Cost is what a platform would have asked for a cell.
@@ -148,25 +152,25 @@ type Cost struct {
 
 // Invocation is one worker in one stage. Values are null where not known.
 type Invocation struct {
-	Stage           string   `json:"stage,omitempty"`
-	Worker          int      `json:"worker"`            // from 0
-	DurationS       *float64 `json:"duration_s"`        // of the worker, from its start to its end
-	ReadS           *float64 `json:"read_s"`            // getting input
-	ComputeS        *float64 `json:"compute_s"`         // computing
-	WriteS          *float64 `json:"write_s"`           // putting results
-	ColdStartS      *float64 `json:"cold_start_s"`      // from being asked for to its first instruction
-	CPUS            *float64 `json:"cpu_s"`             // CPU seconds
-	PeakMemoryBytes *float64 `json:"peak_memory_bytes"` // resident at most
-	CPUName         string   `json:"cpu_name,omitempty"`
-	Status          string   `json:"status,omitempty"` // where it is not ok
+	Stage           string   `json:"stage,omitempty"`    // of the application, "" where it has one only
+	Worker          int      `json:"worker"`             // from 0
+	DurationS       *float64 `json:"duration_s"`         // of the worker, from its start to its end
+	ReadS           *float64 `json:"read_s"`             // getting input
+	ComputeS        *float64 `json:"compute_s"`          // computing
+	WriteS          *float64 `json:"write_s"`            // putting results
+	ColdStartS      *float64 `json:"cold_start_s"`       // from being asked for to its first instruction
+	CPUS            *float64 `json:"cpu_s"`              // CPU seconds
+	PeakMemoryBytes *float64 `json:"peak_memory_bytes"`  // resident at most
+	CPUName         string   `json:"cpu_name,omitempty"` // that it ran on
+	Status          string   `json:"status,omitempty"`   // where it is not ok
 }
 
 // HostCheck is one thing by which a host is fit for a cluster, or not.
 type HostCheck struct {
-	Name    string `json:"name"`    // steady-clock, throttling, neighbours, counters, ...
-	Outcome string `json:"outcome"` // pass, warn, fail or unknown
-	Message string `json:"message"` // what was seen, with its number
-	Advice  string `json:"advice,omitempty"`
+	Name    string `json:"name"`             // steady-clock, throttling, neighbours, counters, ...
+	Outcome string `json:"outcome"`          // pass, warn, fail or unknown
+	Message string `json:"message"`          // what was seen, with its number
+	Advice  string `json:"advice,omitempty"` // what to do about it
 }
 
 // The outcomes of a HostCheck.
@@ -180,16 +184,26 @@ const (
 // BenchScore is a host beside a reference: 100 is as good. Each is the geometric
 // mean over the applications.
 type BenchScore struct {
-	Reference string              `json:"reference"` // file, or "built in"
-	Host      string              `json:"host"`      // which host that was
-	Energy    *float64            `json:"energy"`    // units of work per joule; null where one of the two has no joules
-	Time      *float64            `json:"time"`      // units of work per second
-	ByApp     map[string]AppScore `json:"by_application"`
+	Reference string              `json:"reference"`        // file, or "built in"
+	Host      string              `json:"host"`             // which host that was
+	Energy    *float64            `json:"energy"`           // units of work per joule; null where one of the two has no joules
+	Time      *float64            `json:"time"`             // units of work per second
+	ByApp     map[string]AppScore `json:"by_application"`   // the same for each
 	Reason    string              `json:"reason,omitempty"` // why there is none
 }
 
 // AppScore is the score of one application.
 type AppScore struct {
-	Energy *float64 `json:"energy"`
-	Time   *float64 `json:"time"`
+	Energy *float64 `json:"energy"` // units of work per joule
+	Time   *float64 `json:"time"`   // units of work per second
+}
+
+// EnergyBy returns the cell's energy by a method, nil where it has none.
+func (c *BenchCell) EnergyBy(method string) *MethodEnergy {
+	for i := range c.Energy {
+		if c.Energy[i].Method == method {
+			return &c.Energy[i]
+		}
+	}
+	return nil
 }

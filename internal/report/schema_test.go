@@ -42,6 +42,10 @@ func TestSchemas(t *testing.T) {
 		{"calibration.v1.json", report.CalibrationSchema, reflect.TypeFor[report.Calibration]()},
 		{"profile.v1.json", model.ProfileSchema, reflect.TypeFor[model.Profile]()},
 		{"trend.v1.json", report.TrendSchema, reflect.TypeFor[report.Trend]()},
+		{"bench.v1.json", report.BenchSchema, reflect.TypeFor[report.Bench]()},
+		{"benchtable.v1.json", report.BenchTableSchema, reflect.TypeFor[report.BenchTable]()},
+		{"benchcomparison.v1.json", report.BenchComparisonSchema, reflect.TypeFor[report.BenchComparison]()},
+		{"recommendation.v1.json", report.RecommendationSchema, reflect.TypeFor[report.Recommendation]()},
 	} {
 		g := newGenerator(t, c.id)
 		got := g.document(c.typ)
@@ -86,8 +90,40 @@ func TestUnits(t *testing.T) {
 			bare[owner+"."+name] = true
 		}
 	}
+	holdToUnits(t, bare, reflect.TypeFor[report.Run]())
+}
+
+// TestBenchUnits does the same for what a benchmark writes.
+func TestBenchUnits(t *testing.T) {
+	bare := map[string]bool{
+		// Counts, places and the seed.
+		"BenchPlan.seed": true, "BenchPlan.workers": true, "BenchPlan.repetitions": true, "BenchPlan.cells": true,
+		"BenchCell.workers": true, "BenchCell.repetition": true, "BenchCell.order": true, "BenchCell.vcpu": true, "Invocation.worker": true,
+		"BenchTable.cells": true, "BenchTable.failed": true, "BenchEntry.workers": true, "BenchEntry.cells": true, "BenchEntry.failures": true,
+		"BenchConfig.workers": true, "BenchConfig.repetitions": true, "BenchConfig.failures": true, "BenchFront.on": true, "BenchFront.perhaps": true,
+		"BenchComparison.seed": true, "BenchSide.cells": true, "BenchSide.failed": true, "BenchChange.pairs": true, "BenchChange.missing": true,
+		"BenchPair.workers": true, "BenchPoint.repetitions": true, "BenchLone.workers": true, "BenchSensitivity.pairs": true, "BenchSensitivity.ratio": true,
+		"AppChoice.chosen": true, "AppChoice.ties": true, "Candidate.workers": true, "Candidate.repetitions": true, "Candidate.failures": true, "Candidate.met": true,
+		"CPU.family": true, "CPU.model": true, "CPU.stepping": true, "CPU.sockets": true, "CPU.cores": true, "CPU.threads": true,
+		// Units said beside the value.
+		"BenchWorkload.size": true, "Work.units": true, "WorkQuality.value": true, "WorkQuality.low": true, "WorkQuality.high": true,
+		"Metric.value": true, "TDP.value": true, "TDP.low": true, "TDP.high": true,
+		// The price list's currency.
+		"Cost.total": true, "Cost.compute": true, "Cost.requests": true, "BenchEntry.cost": true, "BenchPoint.cost": true, "Recommendation.budget": true,
+		// Beside a reference, which is 100.
+		"BenchScore.energy": true, "BenchScore.time": true, "AppScore.energy": true, "AppScore.time": true,
+	}
+	for _, name := range []string{"n", "missing", "median", "low", "high", "mean", "std_dev", "min", "max", "q1", "q3", "outliers"} {
+		bare["Summary."+name], bare["BenchEnergy."+name] = true, true // of the measure that they stand under
+	}
+	holdToUnits(t, bare, reflect.TypeFor[report.Bench](), reflect.TypeFor[report.BenchTable](), reflect.TypeFor[report.BenchComparison](), reflect.TypeFor[report.Recommendation]())
+}
+
+func holdToUnits(t *testing.T, bare map[string]bool, types ...reflect.Type) {
+	t.Helper()
 	g := newGenerator(t, "")
-	g.fields(reflect.TypeFor[report.Run](), map[reflect.Type]bool{}, func(owner string, f reflect.StructField, name string) {
+	seen, used := map[reflect.Type]bool{}, map[string]bool{}
+	check := func(owner string, f reflect.StructField, name string) {
 		numeric := isNumeric(f.Type)
 		if numeric && unitOf(name) == "" && !bare[owner+"."+name] {
 			t.Errorf("%s.%s is a number whose name ends in no unit", owner, name)
@@ -96,9 +132,15 @@ func TestUnits(t *testing.T) {
 		if !numeric && unitOf(name) != "" && !ofStructs {
 			t.Errorf("%s.%s ends in a unit and is no number", owner, name)
 		}
-		delete(bare, owner+"."+name)
-	})
+		used[owner+"."+name] = true
+	}
+	for _, typ := range types {
+		g.fields(typ, seen, check)
+	}
 	for name := range bare {
+		if used[name] {
+			continue
+		}
 		t.Errorf("%s is excused from a unit but does not exist", name)
 	}
 }
@@ -113,7 +155,8 @@ func isNumeric(t reflect.Type) bool {
 	return false
 }
 
-var unitSuffix = map[string]string{"_j": "J", "_w": "W", "_s": "s", "_ns": "ns", "_hz": "Hz", "_pct": "%", "_ppm": "ppm"}
+var unitSuffix = map[string]string{"_j": "J", "_w": "W", "_s": "s", "_ns": "ns", "_hz": "Hz", "_pct": "%", "_ppm": "ppm",
+	"_mb": "MB", "_bytes": "B", "_gbs": "GB s"}
 
 func unitOf(name string) string {
 	for suffix, unit := range unitSuffix {
@@ -138,17 +181,26 @@ var enums = map[string][]string{
 	"Domain.kind":    domainKinds(),
 	"Domain.quality": qualities, "Source.quality": qualities, "Metric.quality": qualities, "Phase.quality": qualities,
 	"HistoryEntry.quality": qualitiesOrNone, "Trend.quality": qualitiesOrNone,
-	"Trend.measure":           {report.MeasureEnergy, report.MeasureTarget, report.MeasurePower, report.MeasureDuration},
-	"Metric.scope":            {string(energy.ScopeProcess), string(energy.ScopeCgroup), string(energy.ScopePackage), string(energy.ScopeMachine)},
-	"Attribution.method":      {string(energy.NoMethod), string(energy.ByProc), string(energy.ByCgroup), string(energy.ByTime), string(energy.ByCycles)},
-	"Attribution.idle_policy": {"none", "proportional", "reserved"},
-	"Intervals.closed_in":     {"kernel", "user"},
-	"Process.party":           {energy.Target.String(), energy.Others.String(), energy.Kernel.String(), energy.Tool.String()},
-	"Comparison.measure":      {report.MeasureEnergy, report.MeasureNet, report.MeasureTarget},
-	"Pair.outcome":            {report.Less, report.More, report.NoneSeen, report.OutcomeUnknown},
-	"Change.test":             {"mann-whitney", "wilcoxon-signed-rank", ""},
-	"Change.effect_word":      {"negligible", "small", "medium", "large", "unknown"},
-	"Check.state":             {string(report.Working), string(report.Absent), string(report.Forbidden), string(report.Broken), string(report.Note)},
+	"Trend.measure":            {report.MeasureEnergy, report.MeasureTarget, report.MeasurePower, report.MeasureDuration},
+	"Metric.scope":             {string(energy.ScopeProcess), string(energy.ScopeCgroup), string(energy.ScopePackage), string(energy.ScopeMachine)},
+	"Attribution.method":       {string(energy.NoMethod), string(energy.ByProc), string(energy.ByCgroup), string(energy.ByTime), string(energy.ByCycles)},
+	"Attribution.idle_policy":  {"none", "proportional", "reserved"},
+	"Intervals.closed_in":      {"kernel", "user"},
+	"Process.party":            {energy.Target.String(), energy.Others.String(), energy.Kernel.String(), energy.Tool.String()},
+	"Comparison.measure":       {report.MeasureEnergy, report.MeasureNet, report.MeasureTarget},
+	"Pair.outcome":             {report.Less, report.More, report.NoneSeen, report.OutcomeUnknown},
+	"Change.test":              {"mann-whitney", "wilcoxon-signed-rank", ""},
+	"Change.effect_word":       {"negligible", "small", "medium", "large", "unknown"},
+	"Bench.kind":               {report.BenchHost, report.BenchMatrix, report.BenchCellOf, report.BenchImport},
+	"BenchCell.status":         {report.CellOK, report.CellOOM, report.CellTimeout, report.CellFailed, report.CellEmpty},
+	"HostCheck.outcome":        {report.CheckPass, report.CheckWarn, report.CheckFail, report.CheckUnknown},
+	"BenchFront.measure":       {report.MeasureCost, report.MeasureDuration},
+	"BenchChange.measure":      report.BenchMeasures(),
+	"Recommendation.objective": report.BenchMeasures(),
+	"MethodEnergy.quality":     qualities, "BenchEnergy.quality": qualitiesOrNone,
+	"BenchTable.quality": qualitiesOrNone, "BenchComparison.quality": qualitiesOrNone, "Recommendation.quality": qualitiesOrNone,
+	"BenchLone.side": {"a", "b"},
+	"Check.state":    {string(report.Working), string(report.Absent), string(report.Forbidden), string(report.Broken), string(report.Note)},
 }
 
 var qualities = []string{string(energy.Measured), string(energy.Attributed), string(energy.Estimated)}
@@ -346,6 +398,8 @@ func (g *generator) valueOf(t reflect.Type, path string) object {
 	switch t {
 	case reflect.TypeFor[time.Time]():
 		return object{{"type", "string"}, {"format", "date-time"}}
+	case reflect.TypeFor[*time.Time]():
+		return object{{"type", []any{"string", "null"}}, {"format", "date-time"}}
 	case reflect.TypeFor[*report.Series]():
 		return object{{"type", "array"}, {"items", g.ref(reflect.TypeFor[report.Sample]())}}
 	}

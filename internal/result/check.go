@@ -20,6 +20,10 @@ func (p *parser) check(v any) error {
 		c.list("series", len(v.Series), func(i int) { c.series(&v.Series[i]) })
 	case *report.Comparison:
 		c.comparison(v)
+	case *report.Bench:
+		c.bench(v)
+	case *report.BenchComparison:
+		c.benchComparison(v)
 	case *report.Calibration:
 		c.notNegative("duration_s", v.DurationS)
 		if v.Idle != nil {

@@ -1,6 +1,6 @@
 // Package result reads back what energyprobe has written: runs, trials,
-// comparisons and calibrations in their JSON form, one document in a file or several one after
-// the other (JSON lines). It is pure: bytes in, values out.
+// comparisons, calibrations and benchmarks in their JSON form, one document in a
+// file or several one after the other (JSON lines). It is pure: bytes in, values out.
 //
 // Files are edited by hand, cut off by full disks and written by other
 // versions. So whatever is wrong is said once, with the file and the field,
@@ -42,7 +42,8 @@ func (e *Error) Error() string {
 }
 
 // Decode returns the documents in data, each a *report.Run, *report.Trials,
-// *report.Comparison or *report.Calibration. name is that of the file, for errors, which are of type
+// *report.Comparison, *report.Calibration, *report.Bench or
+// *report.BenchComparison. name is that of the file, for errors, which are of type
 // *Error.
 func Decode(name string, data []byte) ([]any, error) {
 	p := &parser{data: data, types: map[reflect.Type]*shape{}}
@@ -80,10 +81,14 @@ func (p *parser) document() (any, error) {
 		v = new(report.Comparison)
 	case report.CalibrationSchema:
 		v = new(report.Calibration)
+	case report.BenchSchema:
+		v = new(report.Bench)
+	case report.BenchComparisonSchema:
+		v = new(report.BenchComparison)
 	default:
 		p.push("schema")
-		return nil, p.problem("want one of %s, %s, %s, %s, got %q%s", report.RunSchema, report.TrialsSchema, report.ComparisonSchema,
-			report.CalibrationSchema, shorten(schema), hint(schema))
+		return nil, p.problem("want one of %s, %s, %s, %s, %s, %s, got %q%s", report.RunSchema, report.TrialsSchema, report.ComparisonSchema,
+			report.CalibrationSchema, report.BenchSchema, report.BenchComparisonSchema, shorten(schema), hint(schema))
 	}
 	if err := p.value(reflect.ValueOf(v).Elem()); err != nil {
 		return nil, err
@@ -98,6 +103,8 @@ func hint(schema string) string {
 		return ": what doctor writes holds no measurement"
 	case schema == report.ProcessorSchema:
 		return ": what cpu writes holds no measurement"
+	case schema == report.BenchTableSchema, schema == report.RecommendationSchema:
+		return ": it is made of a benchmark's cells, so give the files that hold them"
 	case strings.HasPrefix(schema, "energyprobe."):
 		return ": a newer energyprobe may know it"
 	}

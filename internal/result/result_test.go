@@ -19,7 +19,7 @@ import (
 func goldenRuns(t testing.TB) map[string][]byte {
 	t.Helper()
 	var files []string
-	for _, kind := range []string{"run-", "trials-", "comparison-", "calibration"} {
+	for _, kind := range []string{"run-", "trials-", "comparison-", "calibration", "bench-", "benchcomparison"} {
 		some, err := filepath.Glob("../../testdata/golden/" + kind + "*.json")
 		if err != nil || len(some) == 0 {
 			t.Fatalf("no golden file of a %s (%v)", kind, err)
@@ -157,7 +157,7 @@ func TestBadFiles(t *testing.T) {
 		{"[1]", `want a result of energyprobe, got a list`},
 		{"{}", `it has no field schema`},
 		{`{"schema":3}`, `schema: want a text in quotes, got 3`},
-		{`{"schema":"energyprobe.run/v2"}`, `schema: want one of energyprobe.run/v1, energyprobe.trials/v1, energyprobe.comparison/v1, energyprobe.calibration/v1, got "energyprobe.run/v2": a newer energyprobe may know it`},
+		{`{"schema":"energyprobe.run/v2"}`, `schema: want one of energyprobe.run/v1, energyprobe.trials/v1, energyprobe.comparison/v1, energyprobe.calibration/v1, energyprobe.bench/v1, energyprobe.benchcomparison/v1, got "energyprobe.run/v2": a newer energyprobe may know it`},
 		{`{"schema":"energyprobe.doctor/v1"}`, `holds no measurement`},
 		{`{"schema":"perf.data"}`, `got "perf.data"`},
 		{edit(trials, `"energy_j":5}`, `"energy_j":"abc"}`), `base.json: series[0].runs[0].energy_j: want a number, got "abc"`},

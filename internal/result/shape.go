@@ -73,6 +73,24 @@ func required(t reflect.Type) []string {
 		return []string{"workload", "shape", "load", "sockets"}
 	case reflect.TypeFor[report.ModelQuality]():
 		return []string{"name", "kind"}
+	case reflect.TypeFor[report.Bench]():
+		return []string{"run_id", "started_at", "kind", "cells"}
+	case reflect.TypeFor[report.BenchCell]():
+		return []string{"id", "application", "arch", "memory_mb", "workers", "status", "duration_s", "energy"}
+	case reflect.TypeFor[report.MethodEnergy]():
+		return []string{"method", "quality", "energy_j"}
+	case reflect.TypeFor[report.Cost]():
+		return []string{"total"}
+	case reflect.TypeFor[report.Work]():
+		return []string{"units", "unit"}
+	case reflect.TypeFor[report.HostCheck]():
+		return []string{"name", "outcome", "message"}
+	case reflect.TypeFor[report.BenchComparison]():
+		return []string{"run_id", "a", "b", "changes", "pairs"}
+	case reflect.TypeFor[report.BenchChange]():
+		return []string{"application", "measure", "pairs"}
+	case reflect.TypeFor[report.BenchPair]():
+		return []string{"application", "memory_mb", "workers", "a", "b"}
 	case reflect.TypeFor[report.Warning]():
 		return []string{"message"}
 	}
