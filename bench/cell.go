@@ -23,7 +23,11 @@ func cellOf(c Cell, run *report.Run, r work.Result, e sandbox.Events) report.Ben
 	for i := range r.Workers {
 		w := &r.Workers[i]
 		cpu += w.CPUS
-		out.Invocations = append(out.Invocations, invocation(w))
+		i := invocation(w)
+		if w.Failure != "" {
+			i.Status = out.Status // the reason is the cell's
+		}
+		out.Invocations = append(out.Invocations, i)
 	}
 	out.CPUS = &cpu
 	for name, m := range run.Metrics {
@@ -75,9 +79,6 @@ func invocation(w *work.Worker) report.Invocation {
 	}
 	if peak > 0 {
 		i.PeakMemoryBytes = &peak
-	}
-	if w.Failure != "" {
-		i.Status = w.Failure
 	}
 	return i
 }

@@ -30,31 +30,24 @@ func TestMatrixIsKilled(t *testing.T) {
 	args := []string{"bench", "matrix", "-q", "--source", "model", "-f", matrix, "--dir", results, "--format", "json", "-o", filepath.Join(dir, "all.json")}
 	rng := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))
 	ids := map[string]string{} // run_id of each cell's file, once it is there
-	kills := 0
-	for kills < 20 {
+	for range 20 {
 		cmd := exec.Command("energyprobe", args...)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		over := make(chan error, 1)
 		go func() { over <- cmd.Wait() }()
-		// Once all is made, a run is short: so the last kills come soon.
-		select {
-		case <-time.After(time.Duration(rng.Int64N(int64(1500 * time.Millisecond)))):
-			kills++
-			if err := cmd.Process.Kill(); err != nil {
-				t.Log(err)
-			}
-			<-over
-		case err := <-over:
-			if err != nil {
-				t.Fatalf("it failed by itself: %v", err)
-			}
-			kills++ // it was done before the kill
-		}
+		// Some cells on, at whatever point of the next one.
+		awaitCells(results, len(ids)+rng.IntN(3), over)
+		time.Sleep(time.Duration(rng.Int64N(int64(500 * time.Millisecond))))
+		_ = cmd.Process.Kill() // it may be done
+		<-over
 		sameCells(t, results, ids)
 	}
-	t.Logf("%d cells after %d kills", len(ids), kills)
+	if len(ids) == 0 {
+		t.Error("no cell was made between kills")
+	}
+	t.Logf("%d cells after 20 kills", len(ids))
 	out, err := exec.Command("energyprobe", args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -71,6 +64,22 @@ func TestMatrixIsKilled(t *testing.T) {
 		}
 		if time.Now().After(end) {
 			t.Fatalf("processes are left: %s", left)
+		}
+	}
+}
+
+// awaitCells waits until there are so many cells, or the process is over.
+func awaitCells(dir string, n int, over chan error) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		files, _ := filepath.Glob(filepath.Join(dir, "*-r*.json"))
+		if len(files) >= n {
+			return
+		}
+		select {
+		case err := <-over:
+			over <- err // for who waits for the end
+			return
+		default:
 		}
 	}
 }

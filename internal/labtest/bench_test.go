@@ -1,0 +1,88 @@
+package labtest
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/testutil/lab"
+)
+
+// TestLabBench holds what work costs to a machine whose CPUs draw the same,
+// whoever works beside them.
+func TestLabBench(t *testing.T) {
+	boot(t, "^TestGuestSameWork$|^TestGuestSizes$", []lab.Options{
+		{Kernel: "6.12", Machine: "skylake-server", Cores: 4},
+	})
+}
+
+// matrix runs a matrix in the guest.
+func matrix(t *testing.T, text string) *report.Bench {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "m.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(os.Getenv(probeVar), "bench", "matrix", "-q", "--format", "json", "-f", file, "--dir", filepath.Join(dir, "r"), "--seed", "5", "-o", filepath.Join(dir, "b.json")).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	doc, err := os.ReadFile(filepath.Join(dir, "b.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &report.Bench{}
+	if err := json.Unmarshal(doc, b); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// A point of Monte Carlo costs the same with one worker, two and four.
+func TestGuestSameWork(t *testing.T) {
+	guest(t, "skylake-server")
+	b := matrix(t, "repetitions: 2\nworkers: [1, 2, 4]\napplications: [{name: montecarlo, size: 40000000}]\n")
+	perPoint := map[int]float64{}
+	for _, c := range b.Cells {
+		if c.Status != report.CellOK || c.Work == nil || len(c.Energy) == 0 {
+			t.Fatalf("%s: %s: %s", c.ID, c.Status, c.Reason)
+		}
+		e := c.Energy[0]
+		if e.Method != report.MethodTarget || e.Quality != energy.Attributed || e.EnergyJ == nil {
+			t.Fatalf("%s: the first energy is %+v", c.ID, e)
+		}
+		v := *e.EnergyJ / c.Work.Units
+		t.Logf("ACCURACY %s: %.3f s, %.4f J, %.2f nJ a point", c.ID, *c.DurationS, *e.EnergyJ, 1e9*v)
+		perPoint[c.Workers] += v / 2
+	}
+	for n, v := range perPoint {
+		off := 100 * (v/perPoint[1] - 1)
+		t.Logf("ACCURACY %d workers: %.2f nJ a point, %+.2f %%", n, 1e9*v, off)
+		if math.Abs(off) > 3 {
+			t.Errorf("with %d workers a point costs %+.2f %%", n, off)
+		}
+	}
+}
+
+// Workers have the memory and the CPU share of a function, by control groups of
+// version 2.
+func TestGuestSizes(t *testing.T) {
+	guest(t, "skylake-server")
+	b := matrix(t, "workers: [2]\nmemory_mb: [32]\napplications: [{name: eat, command: [tail, -n, '1', /dev/zero], timeout: 3m}]\n")
+	if c := b.Cells[0]; c.Status != report.CellOOM {
+		t.Errorf("%s: %s: %s", c.ID, c.Status, c.Reason)
+	}
+	b = matrix(t, "workers: [2]\nmemory_mb: [512]\napplications: [{name: montecarlo, size: 10000000}]\n")
+	c := b.Cells[0]
+	share := *c.CPUS / *c.DurationS / 2
+	t.Logf("ACCURACY %s: %.3f CPUs a worker of %.3f", c.ID, share, *c.VCPU)
+	if c.Status != report.CellOK || share > *c.VCPU*1.05 || share < *c.VCPU*0.6 {
+		t.Errorf("%s: %s: a worker had %.3f of a CPU, %.3f is its share", c.ID, c.Status, share, *c.VCPU)
+	}
+}
