@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -259,10 +260,8 @@ func eventsOf(groups []*sandbox.Group) (sum sandbox.Events) {
 func (h *Host) conclude(cell *report.BenchCell, c Cell, job work.Job, r work.Result) error {
 	out := app.Outcome{Units: float64(c.Workload.Size)}
 	if job.Application == "" {
-		for _, w := range r.Workers {
-			if o := w.Outcome; o != nil {
-				out = *o
-			}
+		if said := together(r.Workers); said != nil {
+			out = *said
 		}
 	} else {
 		a, err := work.Find(h.Apps, job.Application)
@@ -295,6 +294,32 @@ func (h *Host) conclude(cell *report.BenchCell, c Cell, job work.Job, r work.Res
 		return fmt.Errorf("the work is not right: %s", strings.Join(wrong, "; "))
 	}
 	return nil
+}
+
+// together is what the workers of a command say it came to, nil where none says
+// anything: the units are of all of them, quality is what they have on average.
+func together(workers []work.Worker) *app.Outcome {
+	var out *app.Outcome
+	n := map[string]int{}
+	for _, w := range workers {
+		if w.Outcome == nil {
+			continue
+		}
+		if out == nil {
+			out = &app.Outcome{Checksum: w.Outcome.Checksum}
+		}
+		out.Units = w.Outcome.Units
+		for _, f := range w.Outcome.Quality {
+			i := slices.IndexFunc(out.Quality, func(g app.Figure) bool { return g.Name == f.Name })
+			if i < 0 {
+				out.Quality, i = append(out.Quality, app.Figure{Name: f.Name, Unit: f.Unit}), len(out.Quality)
+			}
+			g := &out.Quality[i]
+			n[f.Name]++
+			g.Value += (f.Value - g.Value) / float64(n[f.Name])
+		}
+	}
+	return out
 }
 
 // cpuTime is what this process has used.

@@ -80,7 +80,7 @@ workers, as a serverless platform would.`,
 		{"How to measure", []string{"source", "tdp", "host-profile", "host-root"}},
 		{"The result", []string{"format", "output", "history", "quiet", "help"}},
 	})
-	c.AddCommand(a.benchMatrixCommand(), a.benchDoctorCommand(), a.coordinateCommand(), a.workCommand())
+	c.AddCommand(a.benchMatrixCommand(), a.benchDoctorCommand(), a.benchOriginalsCommand(), a.coordinateCommand(), a.workCommand())
 	return c
 }
 
