@@ -1,6 +1,7 @@
 package flexexecutor
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -143,12 +144,14 @@ func (im *importer) extras(c *report.BenchCell, g group, stages []stage, key Key
 	for _, s := range stages {
 		if pc := s.cells[key]; pc != nil {
 			for i := range pc.columns {
-				if !slices.Contains(names, pc.columns[i].name) {
-					names = append(names, pc.columns[i].name)
+				if name := pc.columns[i].name; !slices.Contains(names, name) && !strings.HasPrefix(name, aliasPrefix) {
+					names = append(names, name)
 				}
 			}
 		}
 	}
+	// TDP leans on the number of CPUs.
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(isFirst(a), isFirst(b)) })
 	for _, name := range names {
 		var cols []value
 		texts := false
@@ -175,6 +178,13 @@ func (im *importer) extras(c *report.BenchCell, g group, stages []stage, key Key
 			im.keepNumbers(c, g, name, cols)
 		}
 	}
+}
+
+func isFirst(name string) int {
+	if name == mLogical {
+		return 0
+	}
+	return 1
 }
 
 // value is what a metric says of the invocation at an index.
@@ -278,6 +288,9 @@ func rounded(v float64) float64 {
 	return r
 }
 
+// reasonNoNumber is told from others by the export.
+const reasonNoNumber = "the profile has no number for it"
+
 // cellMetric is the mean over the cell's invocations, or why there is none.
 func (im *importer) cellMetric(g group, c *report.BenchCell, m Metric, sum float64, n int, values []value) report.Metric {
 	out := report.Metric{Unit: m.Unit, Source: g.place.name, Scope: energy.ScopeProcess}
@@ -292,7 +305,7 @@ func (im *importer) cellMetric(g group, c *report.BenchCell, m Metric, sum float
 	}
 	switch {
 	case n == 0:
-		out.Reason = "the profile has no number for it"
+		out.Reason = reasonNoNumber
 	case m.Kind == Counter && low < 0:
 		out.Reason = "it is negative: the counter started again at 0 and the original did not see that"
 		im.warn("counter-negative", "the joules of these invocations are not known", "%s: %s is negative, %g at least: a counter that started again at 0", g.dir, m.Name, low)

@@ -52,7 +52,7 @@ func (im *importer) wholeSocket(c *report.BenchCell, all []work) report.MethodEn
 		says += "; watts of the " + name
 	}
 	return report.MethodEnergy{
-		Method: report.MethodWholeSocket, Quality: energy.Estimated, Energy: report.Energy{EnergyJ: &joules},
+		Method: report.MethodWholeSocket, Quality: energy.Estimated, Energy: report.Energy{EnergyJ: &joules}, SocketW: &watts,
 		Assumes: says + "; for reference only: a function is charged sockets that it shares with dozens of others",
 	}
 }
@@ -60,13 +60,14 @@ func (im *importer) wholeSocket(c *report.BenchCell, all []work) report.MethodEn
 // vcpuShare charges a function for the vCPU seconds that it used, and for its
 // part of the idle socket over the time that is billed.
 func (im *importer) vcpuShare(c *report.BenchCell, all []work) report.MethodEnergy {
-	if c.Arch == "" {
+	if c.Arch == unknownArch {
 		return unknown(report.MethodVCPUShare, "the architecture is not known")
 	}
 	if c.VCPU == nil {
 		return unknown(report.MethodVCPUShare, "not on Lambda: workers share the CPUs that TDP is the mean of, so what each used is not known")
 	}
 	var sum model.Range
+	var perWatt float64 // joules per watt of a socket, by all that is used and idle
 	var says []string
 	for i := range all {
 		one := &all[i]
@@ -89,11 +90,17 @@ func (im *importer) vcpuShare(c *report.BenchCell, all []work) report.MethodEner
 		sum.Low += p.idleW.Low*idleS + p.busyW.Low**one.CPUS
 		sum.Nominal += p.idleW.Nominal*idleS + p.busyW.Nominal**one.CPUS
 		sum.High += p.idleW.High*idleS + p.busyW.High**one.CPUS
+		perWatt += (p.idleW.Nominal*idleS + p.busyW.Nominal**one.CPUS) / p.socketW
+	}
+	var socketW *float64
+	if perWatt > 0 {
+		w := sum.Nominal / perWatt
+		socketW = &w
 	}
 	slices.Sort(says)
 	return report.MethodEnergy{
 		Method: report.MethodVCPUShare, Quality: energy.Estimated,
-		Energy: report.Energy{EnergyJ: &sum.Nominal, LowJ: &sum.Low, HighJ: &sum.High},
+		Energy: report.Energy{EnergyJ: &sum.Nominal, LowJ: &sum.Low, HighJ: &sum.High}, SocketW: socketW,
 		Assumes: fmt.Sprintf("vCPU seconds used, TDP times the CPUs in sight, and the idle power of %.3g vCPU (%d of %d MB) over the billed time; %s",
 			*c.VCPU, *c.MemoryMB, lambdaMB, strings.Join(says, "; ")),
 	}

@@ -100,7 +100,7 @@ func Import(paths []string, o Options) (*report.Bench, error) {
 		return nil, err
 	}
 	im := &importer{
-		o: o, prices: o.Prices, ids: map[string]bool{}, repetitions: map[config]int{},
+		o: o, prices: o.Prices, ids: map[string]bool{}, told: map[string]int{}, repetitions: map[config]int{},
 		bench: &report.Bench{
 			Schema: report.BenchSchema, RunID: report.NewID(), StartedAt: time.Now(), Kind: report.BenchImport,
 			Tool: o.Tool, Cells: []report.BenchCell{}, Warnings: []report.Warning{},
@@ -130,7 +130,11 @@ type importer struct {
 	ids         map[string]bool
 	repetitions map[config]int // so far: a configuration may lie in two directories
 	priced      bool
+	told        map[string]int // warnings by code
 }
+
+// maxTold is how many warnings of a kind are worth reading.
+const maxTold = 20
 
 // config is what the repetitions of one configuration have in common.
 type config struct {
@@ -140,7 +144,10 @@ type config struct {
 
 func (im *importer) warn(code, advice, format string, args ...any) {
 	w := report.Warning{Code: code, Message: fmt.Sprintf(format, args...), Advice: advice}
-	if !slices.Contains(im.bench.Warnings, w) {
+	if slices.Contains(im.bench.Warnings, w) {
+		return
+	}
+	if im.told[code]++; im.told[code] <= maxTold {
 		im.bench.Warnings = append(im.bench.Warnings, w)
 	}
 }
@@ -211,6 +218,9 @@ func (im *importer) notes(file string, p *profile) {
 		im.warn("duplicate", "look into the file: two runs may have been merged by hand", "%s: %s", file, n)
 	}
 	for _, name := range p.unknown {
+		if strings.HasPrefix(name, aliasPrefix) {
+			continue // the same again, by the names of the fork's statistics
+		}
 		if slices.Contains(p.dropped, name) {
 			im.warn("metric-shape", "nothing is needed: it is left out", "%s is no metric of the format, and not made of one number or text for each worker: it is left out", name)
 			continue
@@ -222,6 +232,9 @@ func (im *importer) notes(file string, p *profile) {
 	}
 	for _, m := range sortedKeys(p.odd) {
 		o := p.odd[m]
+		if strings.HasPrefix(m, aliasPrefix) {
+			continue
+		}
 		if o.null+o.nan+o.text+o.beyond == 0 {
 			continue
 		}
@@ -365,10 +378,13 @@ func (im *importer) arch(g group, stages []stage, key Key) string {
 			g.dir, key, counts["x86_64"], counts["aarch64"], best)
 	case best == "":
 		im.warn("arch-unknown", "name the directory as FlexExecutor does: application_backend_memory_arch", "%s, %q: neither the directory nor the workers say the architecture", g.dir, key)
-		return ""
+		return unknownArch
 	}
 	return best
 }
+
+// unknownArch stands where nothing says which it is.
+const unknownArch = "unknown"
 
 // lambdaMB is the memory that has one vCPU on Lambda, and maxLambdaVCPU what
 // the largest function has.
@@ -404,7 +420,7 @@ const keyCPU = "key_cpu"
 
 // id makes a name that no other cell has.
 func (im *importer) id(c report.BenchCell, key Key) string {
-	id := fmt.Sprintf("%s-%s-%d-%02d-r%d", c.Application, cmp.Or(c.Arch, "unknown"), key.MemoryMB, c.Workers, c.Repetition)
+	id := fmt.Sprintf("%s-%s-%d-%02d-r%d", c.Application, c.Arch, key.MemoryMB, c.Workers, c.Repetition)
 	if im.ids[id] {
 		id += fmt.Sprintf("-cpu%g", key.CPU)
 	}
@@ -417,6 +433,11 @@ func (im *importer) id(c report.BenchCell, key Key) string {
 
 // finish says once what holds for all.
 func (im *importer) finish() {
+	for _, code := range sortedKeys(im.told) {
+		if n := im.told[code] - maxTold; n > 0 {
+			im.bench.Warnings = append(im.bench.Warnings, report.Warning{Code: code, Message: fmt.Sprintf("%d more of this kind", n), Advice: "import fewer directories at a time to see them"})
+		}
+	}
 	if im.priced {
 		l := im.prices
 		im.bench.Prices = &report.PriceList{Name: l.Name, Date: l.Date, Currency: l.Currency, Source: l.Source, Note: im.priceNote()}

@@ -25,7 +25,8 @@ var lambdaParts = map[string][]string{
 // and what it adds while it is busy.
 type vcpuPower struct {
 	idleW, busyW model.Range
-	says         string // of which processor that is
+	socketW      float64 // nominal thermal design power, to which both are in proportion
+	says         string  // of which processor that is
 }
 
 // processors answers for brand strings, each once.
@@ -46,7 +47,7 @@ func (p *processors) of(name, arch string) (vcpuPower, error) {
 	if err != nil {
 		return vcpuPower{}, err
 	}
-	v := vcpuPower{idleW: one.Total.At(0), busyW: one.Dynamic.At(1)}
+	v := vcpuPower{idleW: one.Total.At(0), busyW: one.Dynamic.At(1), socketW: m.TDP.Nominal}
 	var names []string
 	for i := range m.Candidates {
 		names = append(names, m.Candidates[i].Name)
