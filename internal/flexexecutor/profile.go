@@ -344,6 +344,7 @@ func (r *reader) value(col *column, m Metric, ours bool) error {
 		col.bad = true
 		return r.skip()
 	}
+	line, offset := r.line, r.before+int64(r.pos)
 	v, err := r.scalar("a number")
 	if err != nil {
 		return err
@@ -366,7 +367,7 @@ func (r *reader) value(col *column, m Metric, ours bool) error {
 		}
 	default:
 		if m.Kind == Time || m.Kind == Usage {
-			return r.problem("want a number, got %s", strconv.Quote(shorten(v.text)))
+			return &Error{Line: line, Offset: offset, Key: r.path.String(), Text: "want a number, got " + strconv.Quote(shorten(v.text))}
 		}
 		odd.text++
 	}

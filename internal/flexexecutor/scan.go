@@ -257,23 +257,29 @@ func (s *scanner) scalar(what string) (scalar, error) {
 	if err := s.word(); err != nil {
 		return scalar{}, err
 	}
-	switch w := string(s.token); w {
-	case "null":
-		return scalar{kind: isNull}, nil
-	case "true", "false":
-		return scalar{kind: isBool, text: w}, nil
-	case "NaN", "Infinity", "-Infinity":
-		return scalar{kind: isNaN}, nil
-	default:
+	if c := s.token[0]; c-'0' <= 9 || c == '-' && len(s.token) > 1 && s.token[1]-'0' <= 9 {
 		if !validNumber(s.token) {
-			return scalar{}, s.problem("want %s, got %s", what, strconv.Quote(strings.ToValidUTF8(w, "�")))
+			return scalar{}, s.problem("want %s, got %s", what, quoteToken(s.token))
 		}
-		v, err := strconv.ParseFloat(w, 64)
+		v, err := strconv.ParseFloat(string(s.token), 64)
 		if err != nil || math.IsInf(v, 0) {
 			return scalar{kind: isNaN}, nil
 		}
 		return scalar{num: v}, nil
 	}
+	switch string(s.token) {
+	case "null":
+		return scalar{kind: isNull}, nil
+	case "true", "false":
+		return scalar{kind: isBool, text: string(s.token)}, nil
+	case "NaN", "Infinity", "-Infinity":
+		return scalar{kind: isNaN}, nil
+	}
+	return scalar{}, s.problem("want %s, got %s", what, quoteToken(s.token))
+}
+
+func quoteToken(token []byte) string {
+	return strconv.Quote(shorten(strings.ToValidUTF8(string(token), "�")))
 }
 
 // word reads into token up to what can't be part of a number or a word.

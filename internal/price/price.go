@@ -138,16 +138,19 @@ func times(n, stepS float64) float64 {
 	return n * stepS
 }
 
-// charge adds up what gbs more GB-seconds cost after used ones.
+// charge adds up what gbs more GB-seconds cost after used ones. It takes from
+// gbs what each tier has room for: used may be so much larger that a sum of the
+// two would round gbs away.
 func charge(tiers []Tier, used, gbs float64) float64 {
-	var sum, from float64
+	var sum float64
 	for _, t := range tiers {
-		from = max(from, used)
-		part := min(t.UpTo, used+gbs) - from
-		if part > 0 {
-			sum += part * t.GBS
-			from = t.UpTo
+		part := min(t.UpTo-used, gbs)
+		if part <= 0 {
+			continue
 		}
+		sum += part * t.GBS
+		gbs -= part
+		used = t.UpTo
 	}
 	return sum
 }
