@@ -104,14 +104,15 @@ func (a *app) importFlexExecutor(f importFlags, args []string) error {
 	return a.write(b)
 }
 
-// tellWarnings puts what a reader should know on standard error, where the
-// result goes into a file and is not looked at.
+// tellWarnings puts what a reader should know on standard error, unless it
+// stands in the result that is about to be read.
 func (a *app) tellWarnings(b *report.Bench) {
-	if a.quiet {
+	seen := a.out == "" && (a.format == string(output.Table) || a.format == string(output.Markdown))
+	if a.quiet || seen {
 		return
 	}
 	for _, w := range b.Warnings {
-		fmt.Fprintf(a.stderr, "energyprobe: %s (%s)\n", w.Message, w.Advice)
+		fmt.Fprintf(a.stderr, "energyprobe: warning: %s; %s\n", w.Message, w.Advice)
 	}
 }
 

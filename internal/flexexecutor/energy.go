@@ -68,6 +68,7 @@ func (im *importer) vcpuShare(c *report.BenchCell, all []work) report.MethodEner
 	}
 	var sum model.Range
 	var perWatt float64 // joules per watt of a socket, by all that is used and idle
+	var watts float64   // of the last one's
 	var says []string
 	for i := range all {
 		one := &all[i]
@@ -91,10 +92,14 @@ func (im *importer) vcpuShare(c *report.BenchCell, all []work) report.MethodEner
 		sum.Nominal += p.idleW.Nominal*idleS + p.busyW.Nominal**one.CPUS
 		sum.High += p.idleW.High*idleS + p.busyW.High**one.CPUS
 		perWatt += (p.idleW.Nominal*idleS + p.busyW.Nominal**one.CPUS) / p.socketW
+		watts = p.socketW
 	}
 	var socketW *float64
 	if perWatt > 0 {
 		w := sum.Nominal / perWatt
+		if len(says) == 1 {
+			w = watts // and not what is left of it after a division
+		}
 		socketW = &w
 	}
 	slices.Sort(says)

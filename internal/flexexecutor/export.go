@@ -265,6 +265,9 @@ func (r exportRep) names(has map[string]bool) {
 // is how the format has a metric with fewer of them.
 func (c *exportConfig) trimmed(m Metric) []exportRep {
 	reps := c.reps
+	if strings.HasPrefix(m.Name, aliasPrefix) {
+		return reps // all names stand there, whether anything is known or not
+	}
 	for len(reps) > 0 {
 		last := reps[len(reps)-1]
 		if len(last.workers) == 0 {

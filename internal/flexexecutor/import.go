@@ -309,7 +309,7 @@ func (im *importer) ragged(g group, stages []stage, key Key) {
 		counts[n] = append(counts[n], s.name)
 		var odd []string
 		for i := range c.columns {
-			if k := len(c.columns[i].reps); k != n {
+			if k := len(c.columns[i].reps); k != n && !strings.HasPrefix(c.columns[i].name, aliasPrefix) {
 				odd = append(odd, fmt.Sprintf("%s %d", c.columns[i].name, k))
 			}
 		}

@@ -88,7 +88,7 @@ func (p place) lambda() bool { return p.backend == "aws" || p.backend == "lambda
 // group is a directory's profiles: the stages of one application.
 type group struct {
 	place  place
-	dir    string
+	dir    string // as it was named
 	stages []stageFile
 }
 
@@ -184,7 +184,7 @@ func (f *finder) add(path string) error {
 	if !ok {
 		i = len(f.groups)
 		f.at[dir] = i
-		f.groups = append(f.groups, group{place: parsePlace(filepath.Base(dir)), dir: dir})
+		f.groups = append(f.groups, group{place: parsePlace(filepath.Base(dir)), dir: filepath.Dir(path)})
 	}
 	name, ok := stageName(filepath.Base(path))
 	if !ok {
