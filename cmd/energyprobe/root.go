@@ -151,6 +151,7 @@ with an honest range where there are none.
 	)
 	cobra.EnableCommandSorting = false // run comes first
 	root.AddCommand(a.runCommand(), a.compareCommand(), a.gateCommand(), a.doctorCommand(), a.cpuCommand(), a.calibrateCommand(), a.benchCommand(), a.loadCommand(), a.historyCommand(), a.reportCommand(), a.recommendCommand())
+	root.AddCommand(a.importCommand(), a.exportCommand())
 	return root
 }
 

@@ -67,6 +67,8 @@ type PriceList struct {
 	Date     string `json:"date"`     // on which they were so
 	Currency string `json:"currency"` // USD
 	Source   string `json:"source"`   // page or file
+	// Note says what a cost takes for granted: what is billed, and what is not.
+	Note string `json:"note,omitempty"`
 }
 
 // The states of a cell.
@@ -101,7 +103,9 @@ type BenchCell struct {
 	CPUNames    []string          `json:"cpu_names,omitempty"` // as the processors name themselves
 	Invocations []Invocation      `json:"invocations"`
 	Metrics     map[string]Metric `json:"metrics,omitempty"` // further values, by name
-	Warnings    []Warning         `json:"warnings,omitempty"`
+	// Labels are texts that hold for all invocations, of an import.
+	Labels   map[string]string `json:"labels,omitempty"`
+	Warnings []Warning         `json:"warnings,omitempty"`
 }
 
 // Work is how much was done.
@@ -163,6 +167,10 @@ type Invocation struct {
 	PeakMemoryBytes *float64 `json:"peak_memory_bytes"`  // resident at most
 	CPUName         string   `json:"cpu_name,omitempty"` // that it ran on
 	Status          string   `json:"status,omitempty"`   // where it is not ok
+	// Metrics are an import's numbers of this invocation that have no field of
+	// their own and are not the same for the whole cell.
+	Metrics map[string]float64 `json:"metrics,omitempty"`
+	Labels  map[string]string  `json:"labels,omitempty"` // likewise, texts
 }
 
 // HostCheck is one thing by which a host is fit for a cluster, or not.

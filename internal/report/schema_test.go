@@ -98,7 +98,7 @@ func TestBenchUnits(t *testing.T) {
 	bare := map[string]bool{
 		// Counts, places and the seed.
 		"BenchPlan.seed": true, "BenchPlan.workers": true, "BenchPlan.repetitions": true, "BenchPlan.cells": true,
-		"BenchCell.workers": true, "BenchCell.repetition": true, "BenchCell.order": true, "BenchCell.vcpu": true, "Invocation.worker": true,
+		"BenchCell.workers": true, "BenchCell.repetition": true, "BenchCell.order": true, "BenchCell.vcpu": true, "Invocation.worker": true, "Invocation.metrics": true,
 		"BenchTable.cells": true, "BenchTable.failed": true, "BenchEntry.workers": true, "BenchEntry.cells": true, "BenchEntry.failures": true,
 		"BenchConfig.workers": true, "BenchConfig.repetitions": true, "BenchConfig.failures": true, "BenchFront.on": true, "BenchFront.perhaps": true,
 		"BenchComparison.seed": true, "BenchSide.cells": true, "BenchSide.failed": true, "BenchChange.pairs": true, "BenchChange.missing": true,
