@@ -27,8 +27,11 @@ type App struct {
 	Name  string // montecarlo, titanic, ml, video
 	Title string // what it does, in a few words
 	Unit  string // of its work: points, rows, frames
-	// Sizes are the units of work of the modes. The same size is the same work
-	// for any number of workers.
+	// Sizes are the units of work of the modes. The same size is the same units
+	// for any number of workers. What is computed of them is the same too, and with
+	// it the checksum, where a unit is worked on by itself (montecarlo). Where
+	// workers learn from a part of the rows each, it depends on their number, and
+	// on nothing else but size, seed and data.
 	Sizes Sizes
 	// Prepare makes the input in the directory, or takes it from Data. It is done
 	// once, before anything is measured.

@@ -13,7 +13,7 @@ const module = "github.com/energyprobe/energyprobe/"
 var layers = [][]string{
 	{"internal/energy", "internal/stats", "internal/fit", "internal/plot", "internal/shell"},
 	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute", "internal/price", "bench/app"},
-	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage"},
+	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage", "bench/app/forest"},
 	{"internal/source", "internal/report", "calibrate/load", "bench/app/montecarlo", "bench/app/titanic", "bench/app/ml", "bench/app/video"},
 	{"internal/session", "internal/compare", "internal/result", "internal/history", "calibrate/instrument", "internal/flexexecutor", "internal/matrix", "bench/sandbox"},
 	{"bench", "calibrate", "internal/trial", "internal/doctor", "internal/processor", "internal/output", "internal/metrics"},
@@ -44,7 +44,8 @@ var narrow = map[string][]string{
 	// Work is the same whatever is measured.
 	"bench/app":            {},
 	"bench/app/montecarlo": {"bench/app"},
-	"bench/app/titanic":    {"bench/app"},
+	"bench/app/forest":     {},
+	"bench/app/titanic":    {"bench/app", "bench/app/forest"},
 	"bench/app/ml":         {"bench/app"},
 	"bench/app/video":      {"bench/app"},
 	"internal/price":       {},
