@@ -12,7 +12,10 @@ PACKAGES := clang-19 lld-19 libbpf-dev qemu-user-static procps chromium
 
 LABTESTS := ./internal/labtest ./rapl ./msr ./internal/doctor ./internal/testutil/lab
 
-.PHONY: build test check unit labpass accuracy labtest cross lab soak bench generate deps clean help
+# What the applications of the benchmark are compared with.
+PEERS := python3-sklearn python3-pandas python3-opencv ffmpeg
+
+.PHONY: build test check unit labpass accuracy labtest cross lab soak bench peers generate deps clean help
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,8 +71,12 @@ soak: labtest accuracy ## slow: every guest of the lab, and every fuzz target fo
 	$(GO) run ./testdata/fuzz 30s
 
 bench: build ## the benchmarks of reading, sampling and starting
-	$(GO) test -run '^$$' -bench . -benchmem ./rapl ./perfevent/... ./msr ./internal/host ./internal/session ./internal/procusage ./internal/attribute ./internal/history ./internal/output ./bpfprog ./calibrate/load
+	$(GO) test -run '^$$' -bench . -benchmem ./rapl ./perfevent/... ./msr ./internal/host ./internal/session ./internal/procusage ./internal/attribute ./internal/history ./internal/output ./bpfprog ./calibrate/load ./bench/app/...
 	$(GO) build -o bin/bench ./testdata/bench && bin/bench ./energyprobe
+
+peers: ## the benchmark's applications against scikit-learn, OpenCV and ffmpeg on the same data
+	@dpkg -s $(PEERS) >/dev/null 2>&1 || { apt-get update && apt-get install -y --no-install-recommends $(PEERS); }
+	@for peer in testdata/peers/*.py; do /usr/bin/python3 $$peer || exit 1; done
 
 generate: ## rebuild what is generated and committed
 	$(GO) run ./internal/energy/gen

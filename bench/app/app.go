@@ -30,8 +30,11 @@ type App struct {
 	// Variant is whether it is another one done in another way: it has no part in a
 	// host's benchmark.
 	Variant bool
-	// Sizes are the units of work of the modes. The same size is the same work
-	// for any number of workers.
+	// Sizes are the units of work of the modes. The same size is the same units
+	// for any number of workers. What is computed of them is the same too, and with
+	// it the checksum, where a unit is worked on by itself (montecarlo). Where
+	// workers learn from a part of the rows each, it depends on their number, and
+	// on nothing else but size, seed and data.
 	Sizes Sizes
 	// Prepare makes the input in the directory, or takes it from Data. It is done
 	// once, before anything is measured.

@@ -12,7 +12,7 @@ const module = "github.com/energyprobe/energyprobe/"
 // below its own: docs/architecture.md says why.
 var layers = [][]string{
 	{"internal/energy", "internal/stats", "internal/fit", "internal/plot", "internal/shell"},
-	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute", "internal/price", "bench/app"},
+	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute", "internal/price", "bench/app", "bench/app/forest", "bench/app/pca", "bench/app/boost", "bench/app/vision"},
 	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage", "bench/sandbox", "bench/app/montecarlo", "bench/app/titanic", "bench/app/ml", "bench/app/video"},
 	{"internal/source", "internal/report", "calibrate/load", "bench/work"},
 	{"internal/session", "internal/compare", "internal/result", "internal/history", "calibrate/instrument", "internal/flexexecutor", "internal/matrix"},
@@ -44,7 +44,8 @@ var narrow = map[string][]string{
 	// Work is the same whatever is measured.
 	"bench/app":            {},
 	"bench/app/montecarlo": {"bench/app"},
-	"bench/app/titanic":    {"bench/app"},
+	"bench/app/forest":     {},
+	"bench/app/titanic":    {"bench/app", "bench/app/forest"},
 	"bench/app/ml":         {"bench/app"},
 	"bench/app/video":      {"bench/app"},
 	"bench/sandbox":        {"internal/container", "internal/energy"},

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
+	"slices"
 )
 
 // Options say what is grown.
@@ -41,6 +42,14 @@ func Fit(t *Table, classes []uint8, rows []int, o Options) (*Forest, error) {
 		return nil, fmt.Errorf("fit forest: %d rows to learn from", len(rows))
 	case o.Trees < 1 || o.Features < 0 || o.Features > len(t.fields):
 		return nil, fmt.Errorf("fit forest: %d trees that look at %d of %d features", o.Trees, o.Features, len(t.fields))
+	}
+	for _, row := range rows {
+		if row < 0 || row >= t.Rows() {
+			return nil, fmt.Errorf("fit forest: row %d to learn from: the table has %d", row, t.Rows())
+		}
+		if classes[row] > 1 {
+			return nil, fmt.Errorf("fit forest: class %d of row %d is neither 0 nor 1", classes[row], row)
+		}
 	}
 	if o.Features == 0 {
 		o.Features = int(math.Sqrt(float64(len(t.fields))))
@@ -153,7 +162,7 @@ type grower struct {
 	used  []uint64 // a bit for each rank
 	pairs []pair
 
-	tree tree
+	tree tree // grown where the one before was, then copied
 }
 
 func newGrower(t *Table, classes []uint8, rows []int, o Options) *grower {
@@ -163,7 +172,7 @@ func newGrower(t *Table, classes []uint8, rows []int, o Options) *grower {
 		drawn: make([]weight, t.Distinct()),
 	}
 	for i, row := range rows {
-		g.rows[i] = t.cell[row]<<1 | uint32(classes[row]&1)
+		g.rows[i] = t.cell[row]<<1 | uint32(classes[row])
 	}
 	ranks := 0
 	for i, f := range t.fields {
@@ -191,7 +200,7 @@ type part struct {
 func (g *grower) grow(random *rand.PCG) tree {
 	g.random = random
 	n, total := g.draw()
-	g.tree = tree{odds: []float64{0, 1}}
+	g.tree = tree{nodes: g.tree.nodes[:0], odds: append(g.tree.odds[:0], 0, 1)}
 	todo := []part{{0, n, total, -1}}
 	for len(todo) > 0 {
 		p := todo[len(todo)-1]
@@ -210,7 +219,7 @@ func (g *grower) grow(random *rand.PCG) tree {
 		mid := g.partition(p.from, p.to, f, s.most)
 		todo = append(todo, part{mid, p.to, p.total - s.left, at}, part{p.from, mid, s.left, -1})
 	}
-	return g.tree
+	return tree{slices.Clone(g.tree.nodes), slices.Clone(g.tree.odds)}
 }
 
 // draw takes as many rows as there are, with replacement, and returns how many

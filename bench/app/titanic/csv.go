@@ -23,11 +23,11 @@ var features = []string{"Pclass", "Age", "SibSp", "Parch", "Fare", "Sex"}
 
 const sex = 5 // its place there
 
-// passengers are those of whom all is known that is looked at.
-type passengers struct {
-	survived []uint8
-	columns  [6][]float64 // by feature
-	lines    int          // of all passengers
+// Passengers are those of whom all is known that is looked at.
+type Passengers struct {
+	Survived []uint8
+	Columns  [6][]float64 // Pclass, Age, SibSp, Parch, Fare, and 1 for men
+	Lines    int          // of all passengers
 }
 
 // layout is where the fields of a line are.
@@ -67,8 +67,8 @@ func missing(field string) bool {
 }
 
 // add takes a line in, unless something is missing there that is looked at.
-func (p *passengers) add(l *layout, record []string) error {
-	p.lines++
+func (p *Passengers) add(l *layout, record []string) error {
+	p.Lines++
 	var v [6]float64
 	gone := missing(record[l.survived])
 	for i, at := range l.features {
@@ -94,19 +94,19 @@ func (p *passengers) add(l *layout, record []string) error {
 	}
 	switch record[l.survived] {
 	case "0", "1":
-		p.survived = append(p.survived, record[l.survived][0]-'0')
+		p.Survived = append(p.Survived, record[l.survived][0]-'0')
 	default:
 		return fmt.Errorf("column Survived: %q is neither 0 nor 1", record[l.survived])
 	}
 	for i := range v {
-		p.columns[i] = append(p.columns[i], v[i])
+		p.Columns[i] = append(p.Columns[i], v[i])
 	}
 	return nil
 }
 
 // read parses lines without the first one.
-func read(r io.Reader, l layout) (*passengers, error) {
-	p, c := &passengers{}, newReader(r)
+func read(r io.Reader, l layout) (*Passengers, error) {
+	p, c := &Passengers{}, newReader(r)
 	c.FieldsPerRecord, c.ReuseRecord = l.fields, true
 	for {
 		record, err := c.Read()
@@ -125,9 +125,9 @@ func read(r io.Reader, l layout) (*passengers, error) {
 
 func newReader(r io.Reader) *csv.Reader { return csv.NewReader(bufio.NewReaderSize(r, 1<<16)) }
 
-// part reads a worker's part of a file in which each passenger has one line. A
+// Part reads a worker's part of a file in which each passenger has one line. A
 // line is of the part in which its first byte lies.
-func part(path string, worker, of int) (*passengers, error) {
+func Part(path string, worker, of int) (*Passengers, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -204,7 +204,7 @@ func repeat(w io.Writer, r io.Reader, n int) error {
 		return err
 	}
 	records = records[1:]
-	known := &passengers{}
+	known := &Passengers{}
 	for i, record := range records {
 		if err := known.add(&l, record); err != nil {
 			return fmt.Errorf("passenger %d: %w", i+1, err)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math/bits"
 	"math/rand/v2"
 	"strconv"
 )
@@ -97,14 +98,14 @@ func (g generator) passenger() passenger {
 	// Most pay one of the lower fares, and a family's ticket has a higher one.
 	p.tier = min(g.below(c.fares), g.below(c.fares), g.below(c.fares)) + 5*uint64(p.siblings+p.parents)
 	p.tier = min(p.tier, c.fares-1)
-	p.survived = g.below(1000) < p.chance()
+	p.survived = g.below(1000) < p.odds()
 	return p
 }
 
 func (p *passenger) child() bool { return p.age < 14 }
 
 // age returns years, and how they are written: an infant's in hundredths, and
-// one age in forty is an estimate that ends in a half.
+// one age in forty is an estimate that ends in a half, as a dozen of them do.
 func (g generator) age(c *class) (years int, text string) {
 	// A sum of four numbers below 2^16 has a standard deviation of 37837.
 	sum := -(2 << 16)
@@ -112,7 +113,7 @@ func (g generator) age(c *class) (years int, text string) {
 		sum += int(g.below(1 << 16))
 	}
 	years = min(max(c.age+sum*c.ageSpread/37837, 0), 80)
-	half := g.below(40) == 0
+	half := g.below(7) == 0 && years%6 == 4
 	switch {
 	case g.below(c.passengers) < c.ageless:
 	case years == 0:
@@ -125,7 +126,24 @@ func (g generator) age(c *class) (years int, text string) {
 	return years, text
 }
 
-// chance is per mille.
+// odds are per mille. Half of them is the fate of those who paid the same and
+// are of the same class and sex: who travels together has one fare. It is what
+// there is to learn from fares.
+func (p *passenger) odds() uint64 {
+	chance, fate := p.chance(), uint64(0)
+	who := uint64(p.class)<<9 | p.tier<<1
+	if p.man {
+		who |= 1
+	}
+	// Whose fate it is decides alone: it is the same for all seeds.
+	hi, _ := bits.Mul64((who+1)*0x9e3779b97f4a7c15, 1000)
+	if hi < chance {
+		fate = 1000
+	}
+	return (fate + chance) / 2
+}
+
+// chance is per mille, before it is known who travels together.
 func (p *passenger) chance() uint64 {
 	table := &women
 	switch {
