@@ -18,7 +18,7 @@ func New() app.App {
 		Name:    "ml",
 		Title:   "principal components, then an ensemble of boosted trees",
 		Unit:    "rows",
-		Sizes:   app.Sizes{Tiny: 240, Quick: 1800, Standard: 60000},
+		Sizes:   app.Sizes{Tiny: 240, Quick: 2400, Standard: 60000},
 		Prepare: prepare,
 		Stages: []app.Stage{
 			{Name: "pca", Workers: one, Run: reduce},
