@@ -188,6 +188,9 @@ func median(v []float64) float64 {
 // scikit-learn finds the same components of the same rows, and its boosting is
 // as good: within 3 points of accuracy, on 500 rows, and 3 % of the log loss.
 func TestPeerAgrees(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some seconds of CPU time, most of them the peer's")
+	}
 	o := &ours{file: generated(t, 3000)}
 	p := startPeer(t, o.file)
 	var theirs answer
