@@ -44,10 +44,13 @@ var narrow = map[string][]string{
 	// Work is the same whatever is measured.
 	"bench/app":            {},
 	"bench/app/montecarlo": {"bench/app"},
-	"bench/app/forest":     {},
 	"bench/app/titanic":    {"bench/app", "bench/app/forest"},
-	"bench/app/ml":         {"bench/app"},
-	"bench/app/video":      {"bench/app"},
+	"bench/app/ml":         {"bench/app", "bench/app/pca", "bench/app/boost"},
+	"bench/app/video":      {"bench/app", "bench/app/vision"},
+	"bench/app/forest":     {},
+	"bench/app/pca":        {},
+	"bench/app/boost":      {},
+	"bench/app/vision":     {},
 	"bench/sandbox":        {"internal/container", "internal/energy"},
 	// It does work in processes of its own and knows nothing of what is measured.
 	"bench/work":     {"bench/app", "bench/app/montecarlo", "bench/app/titanic", "bench/app/ml", "bench/app/video", "bench/sandbox", "internal/energy"},

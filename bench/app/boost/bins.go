@@ -60,10 +60,18 @@ func FindBins(x []float64, rows, cols int) (Bins, error) {
 func edges(values []float64, n int) []float64 {
 	slices.Sort(values)
 	var out []float64
+	done := 0
 	for i := 1; i < n; i++ {
 		at := len(values) * i / n
-		if at == 0 || values[at-1] == values[at] {
+		if at <= done {
 			continue
+		}
+		// Equal values are not divided: the edge is behind them.
+		for at < len(values) && values[at-1] == values[at] {
+			at++
+		}
+		if done = at; at == len(values) {
+			break
 		}
 		// Halves are exact, and can't overflow. Between neighbours there is nothing,
 		// and the edge is the greater one.
@@ -71,7 +79,9 @@ func edges(values []float64, n int) []float64 {
 		if edge <= values[at-1] {
 			edge = values[at]
 		}
-		out = append(out, edge)
+		if len(out) == 0 || out[len(out)-1] < edge {
+			out = append(out, edge)
+		}
 	}
 	return out
 }

@@ -9,5 +9,6 @@
 //
 // Generated images are strokes of ten shapes, bent at random. A row is a line of
 // text, the label first, then 28 x 28 pixels, separated by tabs; Data is such a
-// file. Every sixth row is kept for testing.
+// file, of which Size rows are taken, or all there are. Every sixth row is kept for
+// testing.
 package ml

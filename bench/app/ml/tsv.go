@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/energyprobe/energyprobe/bench/app/pca"
@@ -26,6 +27,7 @@ const longest = 32 * (columns + 1)
 // than 784 pixels is not one of these images.
 func parse(r io.Reader, limit int) (images, error) {
 	out := images{pixels: pca.Pixels{Cols: columns}}
+	out.pixels.V = make([]uint8, 0, min(limit, 1<<16)*columns)
 	in := bufio.NewReaderSize(r, max(1<<16, longest))
 	for line := 1; limit == 0 || out.pixels.Rows < limit; line++ {
 		text, err := in.ReadSlice('\n')
@@ -48,56 +50,73 @@ func parse(r io.Reader, limit int) (images, error) {
 	return out, nil
 }
 
+// fourZeros is the text of four pixels that are 0, which most are.
+const fourZeros = "0\t0\t0\t0\t"
+
 // row takes one line in.
 func (m *images) row(text []byte) error {
 	had := len(m.pixels.V)
-	column, value, digits := 0, 0, 0
-	for i := 0; i <= len(text); i++ {
-		if i < len(text) && text[i] != '\t' {
-			if c := text[i] - '0'; c <= 9 && digits < 3 {
-				value, digits = value*10+int(c), digits+1
-				continue
-			}
-			// Something else than up to three digits: the slow way.
-			from, end := i-digits, i
-			for end < len(text) && text[end] != '\t' {
-				end++
-			}
-			v, err := whole(text[from:end])
-			if err != nil {
-				return fmt.Errorf("column %d is %.40q: labels and pixels are whole numbers", column+1, text[from:end])
-			}
-			value, digits, i = v, 1, end
+	m.pixels.V = slices.Grow(m.pixels.V, columns)
+	row := m.pixels.V[had : had+columns]
+	column := 0 // 0 is the label
+	for {
+		for column > 0 && column+4 <= columns && len(text) > len(fourZeros) && string(text[:len(fourZeros)]) == fourZeros {
+			row[column-1], row[column], row[column+1], row[column+2] = 0, 0, 0, 0
+			column += 4
+			text = text[len(fourZeros):]
 		}
-		if digits == 0 {
-			return fmt.Errorf("column %d is empty", column+1)
-		}
-		if err := m.value(column, value); err != nil {
+		v, n, err := number(text, column)
+		if err != nil {
 			return err
 		}
-		column, value, digits = column+1, 0, 0
+		switch {
+		case column > columns:
+			return fmt.Errorf("there are more than %d pixels (%d x %d)", columns, side, side)
+		case column > 0:
+			row[column-1] = v
+		case v >= classes:
+			return fmt.Errorf("the label is %d: labels are 0 to %d", v, classes-1)
+		default:
+			m.labels = append(m.labels, v)
+		}
+		if n == len(text) {
+			break
+		}
+		column++
+		text = text[n+1:]
 	}
-	if got := len(m.pixels.V) - had; got != columns {
-		return fmt.Errorf("%d pixels follow the label, there must be %d (%d x %d)", got, columns, side, side)
+	if column != columns {
+		return fmt.Errorf("%d pixels follow the label, there must be %d (%d x %d)", column, columns, side, side)
 	}
+	m.pixels.V = m.pixels.V[:had+columns]
 	m.pixels.Rows++
 	return nil
 }
 
-func (m *images) value(column, v int) error {
-	switch {
-	case column == 0 && (v < 0 || v >= classes):
-		return fmt.Errorf("the label is %d: labels are 0 to %d", v, classes-1)
-	case column == 0:
-		m.labels = append(m.labels, uint8(v))
-	case v < 0 || v > 255:
-		return fmt.Errorf("column %d is %d: pixels are 0 to 255", column+1, v)
-	case column > columns:
-		return fmt.Errorf("there are more than %d pixels (%d x %d)", columns, side, side)
-	default:
-		m.pixels.V = append(m.pixels.V, uint8(v))
+// number reads what comes before the next tab, and says how long it is.
+func number(text []byte, column int) (v uint8, n int, err error) {
+	value := 0
+	for n < len(text) && n < 3 && text[n]-'0' <= 9 {
+		value = value*10 + int(text[n]-'0')
+		n++
 	}
-	return nil
+	if n == 0 || n < len(text) && text[n] != '\t' {
+		// Something else than up to three digits: the slow way.
+		n = len(text)
+		if tab := bytes.IndexByte(text, '\t'); tab >= 0 {
+			n = tab
+		}
+		if n == 0 {
+			return 0, 0, fmt.Errorf("column %d is empty", column+1)
+		}
+		if value, err = whole(text[:n]); err != nil {
+			return 0, 0, fmt.Errorf("column %d is %.40q: labels and pixels are whole numbers", column+1, text[:n])
+		}
+	}
+	if value < 0 || value > 255 {
+		return 0, 0, fmt.Errorf("column %d is %d: labels are 0 to %d, pixels 0 to 255", column+1, value, classes-1)
+	}
+	return uint8(value), n, nil
 }
 
 // whole reads what NumPy writes for a whole number: 7, 7.0, 7.000e+00.

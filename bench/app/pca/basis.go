@@ -23,7 +23,8 @@ func Fit(x Pixels, k int) (Basis, error) {
 	return b, err
 }
 
-// Explained is the part of the variance that the components have.
+// Explained is the part of the variance that the components have. Rounding
+// doesn't make it more than all.
 func (b Basis) Explained() float64 {
 	if b.Total == 0 {
 		return 1
@@ -32,7 +33,7 @@ func (b Basis) Explained() float64 {
 	for _, v := range b.Values {
 		s += v
 	}
-	return s / b.Total
+	return min(s/b.Total, 1)
 }
 
 // Project returns the images' coordinates, one image a row of as many as there
