@@ -12,7 +12,7 @@ const module = "github.com/energyprobe/energyprobe/"
 // below its own: docs/architecture.md says why.
 var layers = [][]string{
 	{"internal/energy", "internal/stats", "internal/fit", "internal/plot", "internal/shell"},
-	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute", "internal/price", "bench/app"},
+	{"internal/topology", "internal/container", "internal/priv", "internal/procfile", "internal/attribute", "internal/price", "bench/app", "bench/app/vision"},
 	{"rapl", "perfevent", "perfevent/gate", "msr", "bpfprog", "internal/model", "internal/host", "internal/procusage"},
 	{"internal/source", "internal/report", "calibrate/load", "bench/app/montecarlo", "bench/app/titanic", "bench/app/ml", "bench/app/video"},
 	{"internal/session", "internal/compare", "internal/result", "internal/history", "calibrate/instrument", "internal/flexexecutor", "internal/matrix", "bench/sandbox"},
@@ -46,7 +46,8 @@ var narrow = map[string][]string{
 	"bench/app/montecarlo": {"bench/app"},
 	"bench/app/titanic":    {"bench/app"},
 	"bench/app/ml":         {"bench/app"},
-	"bench/app/video":      {"bench/app"},
+	"bench/app/video":      {"bench/app", "bench/app/vision"},
+	"bench/app/vision":     {},
 	"internal/price":       {},
 	// Arithmetic on results.
 	"internal/matrix": {"internal/report", "internal/energy", "internal/stats", "internal/price"},

@@ -67,8 +67,8 @@ func newCoder(width int) coder {
 	return coder{row: n, blocks: blocks, zeros: make([]byte, n), change: make([]byte, before+blocks*block)}
 }
 
-// least is how many bytes a row has at least.
-func (c *coder) least() int { return (c.blocks + maxRun - 1) / maxRun }
+// leastBytes is how many a row has at least: nothing but runs of zeros.
+func leastBytes(width int) int { return (3*width + block*maxRun - 1) / (block * maxRun) }
 
 // encode appends a frame. A nil reference makes it stand for itself.
 func (c *coder) encode(dst, frame, reference []byte) []byte {

@@ -81,7 +81,7 @@ func TestRoundTrip(t *testing.T) {
 			c := newCoder(width)
 			for _, reference := range [][]byte{nil, before} {
 				encoded := c.encode(nil, frame, reference)
-				if least := h * c.least(); len(encoded) < least {
+				if least := h * leastBytes(width); len(encoded) < least {
 					t.Fatalf("%d bytes, said to be %d at least", len(encoded), least)
 				}
 				got := bytes.Clone(before)
