@@ -7,8 +7,9 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
 # Beside the lab's: the compiler of the gate and of the eBPF programs with their
-# headers, what starts an arm64 binary, and the browser that opens reports.
-PACKAGES := clang-19 lld-19 libbpf-dev qemu-user-static procps chromium
+# headers, what starts an arm64 binary, the browser that opens reports, and what
+# decodes users' video.
+PACKAGES := clang-19 lld-19 libbpf-dev qemu-user-static procps chromium ffmpeg
 
 LABTESTS := ./internal/labtest ./rapl ./msr ./internal/doctor ./internal/testutil/lab
 
@@ -43,7 +44,7 @@ check: ## formatting, vet, generated files
 ALONE = ./bpfprog ./internal/session ./internal/procusage ./calibrate/load
 
 unit: ## all tests but the lab's, with the race detector
-	CI_CHROMIUM=1 $(GO) test -race -timeout 10m $$($(GO) list ./... | grep -vE '/(bpfprog|internal/session|internal/procusage|calibrate/load)$$')
+	CI_CHROMIUM=1 CI_FFMPEG=1 $(GO) test -race -timeout 10m $$($(GO) list ./... | grep -vE '/(bpfprog|internal/session|internal/procusage|calibrate/load)$$')
 	$(GO) test -race -p 1 -timeout 10m $(ALONE)
 
 labpass: ## the program against the lab's truth, on both kernels

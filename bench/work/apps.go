@@ -8,11 +8,12 @@ import (
 	"github.com/energyprobe/energyprobe/bench/app/ml"
 	"github.com/energyprobe/energyprobe/bench/app/montecarlo"
 	"github.com/energyprobe/energyprobe/bench/app/titanic"
+	"github.com/energyprobe/energyprobe/bench/app/video"
 )
 
 // Apps are the built-in applications, in the order in which they are shown.
 func Apps() []app.App {
-	return []app.App{montecarlo.New(), montecarlo.NewPaced(), titanic.New(), ml.New()}
+	return []app.App{montecarlo.New(), montecarlo.NewPaced(), titanic.New(), ml.New(), video.New()}
 }
 
 // Find returns the application of a name.

@@ -122,7 +122,7 @@ def once(f, n=5):
 def ours(binary):
     out = subprocess.run([binary, "-test.run", "^$", "-test.bench", "Frame", "-test.benchtime", "20x", "-test.cpu", "1"],
                          check=True, capture_output=True, text=True).stdout
-    return {m[1]: float(m[2]) / 1e6 for m in re.finditer(r"^BenchmarkFrame/(\S+)\s+\d+\s+([\d.]+) ns/op", out, re.M)}
+    return {m[1]: float(m[2]) / 1e6 for m in re.finditer(r"^BenchmarkFrame/(\S+)\s.*\s([\d.]+) cpu-ns/op", out, re.M)}
 
 
 def compare(rounds):

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/bits"
+	"slices"
 )
 
 // A sample is predicted by three that are known: the one to its left of the same
@@ -25,6 +26,8 @@ const (
 	block   = 16
 	maxRun  = 128
 	literal = 0x80
+
+	maxBlock = 1 + block // bytes
 )
 
 // Eight bytes in one integer.
@@ -64,8 +67,8 @@ func newCoder(width int) coder {
 	return coder{row: n, blocks: blocks, zeros: make([]byte, n), change: make([]byte, before+blocks*block)}
 }
 
-// least is how many bytes a row has at least.
-func (c *coder) least() int { return (c.blocks + maxRun - 1) / maxRun }
+// leastBytes is how many a row has at least: nothing but runs of zeros.
+func leastBytes(width int) int { return (3*width + block*maxRun - 1) / (block * maxRun) }
 
 // encode appends a frame. A nil reference makes it stand for itself.
 func (c *coder) encode(dst, frame, reference []byte) []byte {
@@ -82,8 +85,8 @@ func (c *coder) encode(dst, frame, reference []byte) []byte {
 }
 
 func (c *coder) encodeRow(dst, row, reference []byte) []byte {
-	change := c.change[before:]
-	subtract(change[:len(row)], row, reference)
+	dst = slices.Grow(dst, c.blocks*maxBlock)
+	subtract(c.change[before:before+len(row)], row, reference)
 	run := 0
 	for b := range c.blocks {
 		at := before + b*block
@@ -145,20 +148,20 @@ func appendRun(dst []byte, n int) []byte {
 	return dst
 }
 
+// appendBlock needs room for maxBlock bytes.
 func appendBlock(dst []byte, low, high uint64) []byte {
 	all := low | high
 	all |= all >> 32
 	all |= all >> 16
 	all |= all >> 8
 	width := bits.Len8(byte(all))
-	dst = append(dst, literal|byte(width))
-	for _, v := range [2]uint64{low, high} {
-		packed := pack(v, width)
-		for i := range width {
-			dst = append(dst, byte(packed>>(8*i)))
-		}
-	}
-	return dst
+	n := len(dst)
+	dst = dst[:n+maxBlock]
+	dst[n] = literal | byte(width)
+	// The second word overwrites what of the first one is above its width.
+	store(dst, n+1, pack(low, width))
+	store(dst, n+1+width, pack(high, width))
+	return dst[:n+1+2*width]
 }
 
 // pack moves the lower bits of eight bytes together, in three steps: pairs,

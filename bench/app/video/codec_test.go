@@ -74,14 +74,14 @@ func TestRoundTrip(t *testing.T) {
 	for width := 1; width < 60; width++ {
 		for range 20 {
 			h := 1 + r.IntN(4)
-			before, frame := picture(r, 3*width*h), picture(r, 3*width*h)
+			before, frame := samples(r, 3*width*h), samples(r, 3*width*h)
 			if r.IntN(2) == 0 { // mostly the same
 				copy(frame[r.IntN(len(frame)):], before)
 			}
 			c := newCoder(width)
 			for _, reference := range [][]byte{nil, before} {
 				encoded := c.encode(nil, frame, reference)
-				if least := h * c.least(); len(encoded) < least {
+				if least := h * leastBytes(width); len(encoded) < least {
 					t.Fatalf("%d bytes, said to be %d at least", len(encoded), least)
 				}
 				got := bytes.Clone(before)
@@ -99,8 +99,8 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// picture is noise of a random strength, or long stretches of one colour.
-func picture(r *rand.Rand, n int) []byte {
+// samples are noise of a random strength, or long stretches of one colour.
+func samples(r *rand.Rand, n int) []byte {
 	b := make([]byte, n)
 	strength, keep := 1+r.IntN(256), r.IntN(20)
 	for i := range b {
@@ -158,7 +158,7 @@ func FuzzDecode(f *testing.F) {
 	c := newCoder(20)
 	r := rand.New(rand.NewPCG(3, 3))
 	for range 10 {
-		f.Add(c.encode(nil, picture(r, 3*20*2), nil))
+		f.Add(c.encode(nil, samples(r, 3*20*2), nil))
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
 		frame := make([]byte, 3*20*2)

@@ -155,9 +155,9 @@ type decoder struct {
 
 // decoder begins at the first frame of a group, with the bytes of as many frames
 // as are to be decoded. Room for a frame is made when the first one has been
-// found to be whole.
+// found to be whole, and long enough for its size.
 func (f *film) decoder(first int, encoded []byte) *decoder {
-	return &decoder{f: f, coder: newCoder(f.Width), next: first, encoded: encoded}
+	return &decoder{f: f, next: first, encoded: encoded}
 }
 
 // decode gives the next frame. It is overwritten by the one after.
@@ -171,10 +171,11 @@ func (d *decoder) decode() ([]byte, error) {
 	if crc32.Checksum(encoded, castagnoli) != d.f.sums[i] {
 		return nil, fmt.Errorf("frame %d is damaged: its checksum is another", i)
 	}
-	if least := d.coder.least() * d.f.Height; n < least {
+	if least := leastBytes(d.f.Width) * d.f.Height; n < least {
 		return nil, fmt.Errorf("frame %d has %d bytes; one of %d x %d pixels has %d or more", i, n, d.f.Width, d.f.Height, least)
 	}
 	if d.frame == nil {
+		d.coder = newCoder(d.f.Width)
 		d.frame = make([]byte, d.f.frameBytes())
 	}
 	reference := d.frame

@@ -24,9 +24,9 @@ const (
 	// Colours before light: light and noise never make one overflow.
 	darkest, colours = 16, 128
 	mostLight        = 88
-	shapes           = 14
+	shapes           = 9
 	buildings        = 40
-	bandRows         = 10
+	bandRows         = 3
 )
 
 type shape struct {
@@ -51,7 +51,7 @@ func newScene(seed uint64, number, w, h int) *scene {
 	r := rand.New(rand.NewPCG(seed, uint64(number)))
 	s := &scene{w: w, h: h, background: make([]byte, 3*w*h), peak: r.IntN(chunkFrames), noise: seed, number: uint64(number)}
 	for i := range s.texture {
-		s.texture[i] = byte(r.IntN(24))
+		s.texture[i] = byte(r.IntN(12))
 	}
 	s.paintSky(r)
 	for range buildings {
@@ -60,12 +60,12 @@ func newScene(seed uint64, number, w, h int) *scene {
 	for i := range shapes {
 		sh := shape{
 			kind:     shapeKind(r.IntN(int(kinds))),
-			size:     h/40 + r.IntN(h/14+1),
+			size:     h/40 + r.IntN(h/20+1),
 			x:        16 * r.IntN(w),
 			y:        16 * r.IntN(h),
 			dx:       r.IntN(161) - 80,
 			dy:       r.IntN(97) - 48,
-			textured: i%3 == 0,
+			textured: i%4 == 1,
 		}
 		for c := range sh.colour {
 			sh.colour[c] = randomColour(r)
@@ -118,7 +118,7 @@ func (s *scene) light(frame int) int {
 	if away < 0 {
 		away = -away
 	}
-	return mostLight - mostLight*away/chunkFrames
+	return mostLight - mostLight/2*away/chunkFrames
 }
 
 // frame draws a frame of the scene, from 0.
@@ -198,7 +198,7 @@ func (s *scene) band(dst []byte, frame int) {
 			if i%8 == 0 {
 				v = noise.Uint64()
 			}
-			row[i] += byte(v & 15)
+			row[i] += byte(v & 7)
 			v >>= 8
 		}
 	}

@@ -29,8 +29,17 @@ type gradient struct {
 	strong       []uint64 // a bit for each pixel: above the lower threshold
 }
 
+func newGradient(n int) gradient {
+	return gradient{
+		dx:     make([]int16, n),
+		dy:     make([]int16, n),
+		size:   make([]int16, n+2),
+		strong: make([]uint64, (n+63)/64),
+	}
+}
+
+// States of a pixel; 0 is none of them.
 const (
-	none  = 0
 	maybe = 1 // an edge if it touches one
 	edge  = 2
 )
@@ -49,12 +58,7 @@ func (c *Canny) size(w, h int) {
 		c.pad[i] = make([]byte, padded+2)
 	}
 	for i := range c.grad {
-		c.grad[i] = gradient{
-			dx:     make([]int16, padded),
-			dy:     make([]int16, padded),
-			size:   make([]int16, padded+2),
-			strong: make([]uint64, (padded+63)/64),
-		}
+		c.grad[i] = newGradient(padded)
 	}
 	c.outside = gradient{size: make([]int16, padded+2)}
 	c.state = make([]byte, (w+2)*(h+2))

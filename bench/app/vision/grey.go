@@ -1,6 +1,9 @@
 package vision
 
-import "math"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // GreySum adds up the grey values of an image, where grey is the mean of the
 // three channels with its fraction cut off. Divided by the number of pixels it is
@@ -11,33 +14,37 @@ func GreySum(rgb []byte) int64 {
 	return sum + greySumGo(rgb[done:])
 }
 
-// A third of a number up to 765, cut off, is its product with this over 2^16,
-// which takes 24 bits: two pixels are computed at once.
+// A third of a number up to 765, cut off, is its product with this over 2^16. It
+// takes 24 bits.
 const third = 21846
 
 func greySumGo(rgb []byte) int64 {
-	const (
-		lanes  = 0xff<<24 | 0xff // the first of three bytes, of two pixels
-		thirds = lanes << 16
-		// The lane above overflows after so many pairs of pixels.
-		most = 1<<16 - 1
-	)
+	// A lane overflows after so many steps of two times two pixels.
+	const most = 1 << 15
 	var sum int64
-	for len(rgb) >= 8 {
+	for len(rgb) >= 16 {
+		n := min((len(rgb)-4)/12, most) * 12
 		var acc uint64
-		n := min((len(rgb)-2)/6, most)
-		for range n {
-			v := load(rgb, 0)
-			s := v&lanes + v>>8&lanes + v>>16&lanes
-			acc += s * third & thirds
-			rgb = rgb[6:]
+		for i := 0; i < n; i += 12 {
+			acc += greys(load(rgb, i)) + greys(load(rgb, i+6))
 		}
 		sum += int64(acc>>16&(1<<24-1)) + int64(acc>>40)
+		rgb = rgb[n:]
 	}
 	for ; len(rgb) >= 3; rgb = rgb[3:] {
 		sum += (int64(rgb[0]) + int64(rgb[1]) + int64(rgb[2])) / 3
 	}
 	return sum
+}
+
+// pair are the first bytes of two pixels. There are 24 bits for what is computed
+// of each.
+const pair = 1<<24 | 1
+
+// greys are the grey values of two pixels, in bits 16 and 40 and above.
+func greys(v uint64) uint64 {
+	const first = 0xff * pair
+	return (v&first + v>>8&first + v>>16&first) * third & (first << 16)
 }
 
 // Weights of red, green and blue in 1/2^15, as OpenCV rounds those of ITU-R
@@ -57,11 +64,23 @@ func Luma(dst, rgb []byte) {
 }
 
 func lumaGo(dst, rgb []byte) {
-	for i := range dst {
-		p := rgb[:3]
-		dst[i] = byte((uint32(p[0])*lumaRed + uint32(p[1])*lumaGreen + uint32(p[2])*lumaBlue + 1<<(lumaShift-1)) >> lumaShift)
-		rgb = rgb[3:]
+	i := 0
+	for ; 3*i+16 <= len(rgb); i += 4 {
+		a, b := lumas(load(rgb, 3*i)), lumas(load(rgb, 3*i+6))
+		binary.LittleEndian.PutUint32(dst[i:], uint32(a)|uint32(b)<<16)
 	}
+	for ; i < len(dst); i++ {
+		p := rgb[3*i:][:3]
+		dst[i] = byte(lumas(uint64(p[0]) | uint64(p[1])<<8 | uint64(p[2])<<16))
+	}
+}
+
+// lumas are those of two pixels, in bytes 0 and 1. The weights add up to 2^15, so
+// none takes more than 23 bits before it is shifted.
+func lumas(v uint64) uint64 {
+	const first, half = 0xff * pair, 1 << (lumaShift - 1) * pair
+	y := v&first*lumaRed + v>>8&first*lumaGreen + v>>16&first*lumaBlue + half
+	return y>>lumaShift&0xff | y>>(lumaShift+24)<<8&0xff00
 }
 
 // Colours is the mean and the standard deviation (of the whole population, as
