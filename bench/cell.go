@@ -5,6 +5,7 @@ import (
 	"github.com/energyprobe/energyprobe/bench/work"
 	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/model"
+	"github.com/energyprobe/energyprobe/internal/price"
 	"github.com/energyprobe/energyprobe/internal/report"
 )
 
@@ -106,6 +107,29 @@ func energies(run *report.Run) []report.MethodEnergy {
 		}
 	}
 	return out
+}
+
+// cost is what a platform would have asked for a cell's workers: each a function
+// of its memory that runs as long as it did, its start included where starts are
+// billed. It is nil where nothing has a price: no memory size, an architecture
+// that the list does not have, a cell that did not end.
+func cost(l *price.List, c *report.BenchCell) *report.Cost {
+	if l == nil || c.MemoryMB == nil || c.Status != report.CellOK {
+		return nil
+	}
+	var durations []float64
+	for _, i := range c.Invocations {
+		d := *i.DurationS
+		if i.ColdStartS != nil && !l.BillInit {
+			d -= *i.ColdStartS
+		}
+		durations = append(durations, d)
+	}
+	p, err := l.Cost(c.Arch, *c.MemoryMB, durations, 0)
+	if err != nil {
+		return nil
+	}
+	return &report.Cost{Total: p.Total, Compute: p.Compute, Requests: p.Requests, BilledGBS: p.BilledGBS, BilledS: p.BilledS}
 }
 
 func power(j *float64, s float64) *float64 {

@@ -19,6 +19,7 @@ import (
 	"github.com/energyprobe/energyprobe/bench/app"
 	"github.com/energyprobe/energyprobe/bench/sandbox"
 	"github.com/energyprobe/energyprobe/bench/work"
+	"github.com/energyprobe/energyprobe/internal/price"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/session"
 )
@@ -33,8 +34,8 @@ type Host struct {
 	// Dir is where workers find their input and leave their results.
 	Dir  string
 	Seed int64
-	// Price says what a platform asks for a cell; nil where nobody asks.
-	Price func(*report.BenchCell) *report.Cost
+	// Prices are what a platform would ask for functions of the cells' sizes.
+	Prices *price.List
 	// Measure makes one measurement: session.Run.
 	Measure func(context.Context, session.Options) (*report.Run, error)
 
@@ -82,9 +83,7 @@ func (h *Host) Make(ctx context.Context, c Cell) (Made, error) {
 			m.Cell.Status, m.Cell.Reason = report.CellFailed, err.Error()
 		}
 	}
-	if h.Price != nil {
-		m.Cell.Cost = h.Price(&m.Cell)
-	}
+	m.Cell.Cost = cost(h.Prices, &m.Cell)
 	return m, nil
 }
 

@@ -13,16 +13,18 @@ import (
 	"github.com/energyprobe/energyprobe/bench"
 	"github.com/energyprobe/energyprobe/bench/work"
 	"github.com/energyprobe/energyprobe/internal/output"
+	"github.com/energyprobe/energyprobe/internal/price"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/shell"
 	"github.com/energyprobe/energyprobe/internal/trial"
 )
 
 type matrixFlags struct {
-	file string
-	dir  string
-	seed int64
-	tdpW float64
+	file  string
+	dir   string
+	seed  int64
+	tdpW  float64
+	price string
 }
 
 func (a *app) benchMatrixCommand() *cobra.Command {
@@ -66,10 +68,11 @@ in a command's arguments, and the same in ENERGYPROBE_WORKER and so on.`,
 	fl.StringVar(&f.dir, "dir", "", "keep results in `DIR` (default: the file's name with -results)")
 	fl.Int64Var(&f.seed, "seed", 0, "seed of the order and of the data, a `NUMBER`; 0 takes the file's, or draws one (it is in the result)")
 	fl.Float64Var(&f.tdpW, "tdp", 0, "thermal design power of one socket in `WATTS`, for the models")
+	fl.StringVar(&f.price, "price", "", "cost by the price list in `FILE`; default: AWS Lambda's that come with energyprobe")
 	a.addHostProfile(c)
 	groupUsage(c, []flagGroup{
 		{"What to run", []string{"file", "dir", "seed"}},
-		{"How to measure", []string{"source", "tdp", "host-profile", "host-root"}},
+		{"How to measure", []string{"source", "tdp", "price", "host-profile", "host-root"}},
 		{"The result", []string{"format", "output", "history", "quiet", "help"}},
 	})
 	return c
@@ -109,7 +112,14 @@ func (a *app) benchMatrix(ctx context.Context, f matrixFlags) error {
 	if err := a.checkFlags(); err != nil {
 		return err
 	}
+	prices := price.Lambda()
+	if f.price != "" {
+		if prices, err = price.Load(f.price); err != nil {
+			return err
+		}
+	}
 	head := a.benchHead(report.BenchMatrix)
+	head.Prices = &report.PriceList{Name: prices.Name, Date: prices.Date, Currency: prices.Currency, Source: prices.Source}
 	store, made, err := bench.OpenStore(f.dir, p, head, output.ToFile)
 	if err != nil {
 		return err
@@ -127,6 +137,7 @@ func (a *app) benchMatrix(ctx context.Context, f matrixFlags) error {
 	if err != nil {
 		return err
 	}
+	h.Prices = prices
 	if n := len(made); n > 0 && !a.quiet {
 		fmt.Fprintf(a.stderr, "energyprobe: %d of %d cells are in %s\n", n, head.Plan.Cells, f.dir)
 	}
