@@ -38,28 +38,30 @@ func pieces() []piece {
 }
 
 // Needs says what a host lacks of what a matrix may ask for: limits of memory and
-// CPU, and what the Python originals are made of. The remedy of each is one line
-// that installs all that is missing.
+// CPU, and what the Python originals are made of. The first that is missing has
+// the line that installs all of them.
 func Needs(ctx context.Context, root string) []report.Check {
 	checks := []report.Check{limitsCheck(root)}
-	var missing []string
+	var packages []string
+	first := -1
 	for _, p := range pieces() {
 		c := p.check(ctx)
-		if c.State == report.Absent && p.debian != "" {
-			missing = append(missing, p.debian)
+		if c.State == report.Absent {
+			if first < 0 {
+				first = len(checks)
+			}
+			packages = append(packages, p.debian)
 		}
 		checks = append(checks, c)
 	}
-	for i := range checks {
-		if checks[i].State == report.Absent && checks[i].Remedy == install {
-			checks[i].Remedy = "sudo apt-get install -y " + strings.Join(missing, " ")
-		}
+	if first >= 0 {
+		checks[first].Remedy = "sudo apt-get install -y " + strings.Join(packages, " ")
 	}
 	return checks
 }
 
-// install stands for the line that is known when everything was looked for.
-const install = "install"
+// debianPython is the interpreter that Debian's packages are for.
+const debianPython = "/usr/bin/python3"
 
 func limitsCheck(root string) report.Check {
 	c := report.Check{Group: needsGroup, Name: "limits", State: report.Working, Detail: "workers can be kept within memory and CPU by control groups"}
@@ -84,7 +86,7 @@ func (p piece) check(ctx context.Context) report.Check {
 	c := report.Check{Group: needsGroup, Name: p.name, State: report.Working}
 	path, err := exec.LookPath(p.program)
 	if err != nil {
-		c.State, c.Detail, c.Remedy = report.Absent, fmt.Sprintf("%s is not in PATH; it is for %s", p.program, p.what), install
+		c.State, c.Detail = report.Absent, fmt.Sprintf("%s is not in PATH; it is for %s", p.program, p.what)
 		return c
 	}
 	if p.module == "" {
@@ -99,10 +101,11 @@ func (p piece) check(ctx context.Context) report.Check {
 		return c
 	}
 	c.State, c.Detail = report.Absent, fmt.Sprintf("%s can't import %s; it is for %s", path, p.module, p.what)
-	if p.debian == "" {
+	switch {
+	case p.debian == "":
 		c.State = report.Note // there is no package, and something stands in
-		return c
+	case path != debianPython:
+		c.Detail += "; Debian's packages are for " + debianPython + ": put /usr/bin first in PATH, or install it with pip"
 	}
-	c.Remedy = install
 	return c
 }

@@ -193,7 +193,10 @@ func (a *app) benchmark(ctx context.Context, f benchFlags, h *bench.Host, cpus [
 		return nil, err
 	}
 	built := slices.DeleteFunc(work.Apps(), func(one apps.App) bool {
-		return one.Variant || len(f.only) > 0 && !slices.Contains(f.only, one.Name)
+		if len(f.only) > 0 {
+			return !slices.Contains(f.only, one.Name)
+		}
+		return one.Variant
 	})
 	p := bench.HostPlan(mode, built, len(cpus), f.seed)
 	head := a.benchHead(report.BenchHost)
