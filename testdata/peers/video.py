@@ -83,6 +83,8 @@ def golden():
     print("# pattern width height: sum of greys, SHA-256 of sharpened, of luma, then edges and SHA-256 by threshold")
     for pattern in PATTERNS:
         for w, h in SIZES:
+            if w > 400 and pattern != "blocks":
+                continue  # the test's time
             rgb = image(pattern, w, h, w * 1000 + h)
             grey = luma(rgb)
             total = int(np.mean(rgb, axis=2).astype(np.uint8).sum(dtype=np.int64))

@@ -74,6 +74,7 @@ func (f *filmWriter) finish() error {
 // film is one that is being read.
 type film struct {
 	format
+	name   string // of the file, for errors
 	r      io.ReaderAt
 	starts []int64 // of the frames in the file, and the end of the last
 	sums   []uint32
@@ -165,14 +166,14 @@ func (d *decoder) decode() ([]byte, error) {
 	i := d.next
 	n := int(d.f.starts[i+1] - d.f.starts[i])
 	if n > len(d.encoded) {
-		return nil, fmt.Errorf("frame %d: %w", i, io.ErrUnexpectedEOF)
+		return nil, d.wrong("%w", io.ErrUnexpectedEOF)
 	}
 	encoded := d.encoded[:n]
 	if crc32.Checksum(encoded, castagnoli) != d.f.sums[i] {
-		return nil, fmt.Errorf("frame %d is damaged: its checksum is another", i)
+		return nil, d.wrong("its checksum is another: the file is damaged")
 	}
 	if least := leastBytes(d.f.Width) * d.f.Height; n < least {
-		return nil, fmt.Errorf("frame %d has %d bytes; one of %d x %d pixels has %d or more", i, n, d.f.Width, d.f.Height, least)
+		return nil, d.wrong("it has %d bytes; one of %d x %d pixels has %d or more", n, d.f.Width, d.f.Height, least)
 	}
 	if d.frame == nil {
 		d.coder = newCoder(d.f.Width)
@@ -183,9 +184,13 @@ func (d *decoder) decode() ([]byte, error) {
 		reference = nil
 	}
 	if err := d.coder.decode(d.frame, reference, encoded); err != nil {
-		return nil, fmt.Errorf("frame %d: %w", i, err)
+		return nil, d.wrong("%w", err)
 	}
 	d.next++
 	d.encoded = d.encoded[n:]
 	return d.frame, nil
+}
+
+func (d *decoder) wrong(format string, args ...any) error {
+	return fmt.Errorf("decode film %s: frame %d: %w", d.f.name, d.next, fmt.Errorf(format, args...))
 }

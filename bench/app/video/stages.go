@@ -108,6 +108,7 @@ func readFilm(path string) (*film, []byte, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read film %s: %w", path, err)
 	}
+	f.name = path
 	if f.frames() == 0 {
 		return nil, nil, fmt.Errorf("read film %s: it has no frames", path)
 	}

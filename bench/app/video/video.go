@@ -63,6 +63,7 @@ func openFile(path string) (*film, *os.File, error) {
 	if err == nil {
 		var f *film
 		if f, err = openFilm(file, info.Size()); err == nil {
+			f.name = path
 			return f, file, nil
 		}
 		err = fmt.Errorf("read film %s: %w", path, err)

@@ -26,7 +26,8 @@ func greySumGo(rgb []byte) int64 {
 		n := min((len(rgb)-4)/12, most) * 12
 		var acc uint64
 		for i := 0; i < n; i += 12 {
-			acc += greys(load(rgb, i)) + greys(load(rgb, i+6))
+			four := rgb[i : i+16]
+			acc += greys(load(four, 0)) + greys(load(four, 6))
 		}
 		sum += int64(acc>>16&(1<<24-1)) + int64(acc>>40)
 		rgb = rgb[n:]
@@ -66,8 +67,9 @@ func Luma(dst, rgb []byte) {
 func lumaGo(dst, rgb []byte) {
 	i := 0
 	for ; 3*i+16 <= len(rgb); i += 4 {
-		a, b := lumas(load(rgb, 3*i)), lumas(load(rgb, 3*i+6))
-		binary.LittleEndian.PutUint32(dst[i:], uint32(a)|uint32(b)<<16)
+		four := rgb[3*i : 3*i+16]
+		a, b := lumas(load(four, 0)), lumas(load(four, 6))
+		binary.LittleEndian.PutUint32(dst[i:i+4], uint32(a)|uint32(b)<<16)
 	}
 	for ; i < len(dst); i++ {
 		p := rgb[3*i:][:3]
