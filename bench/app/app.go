@@ -9,7 +9,7 @@
 //
 // The same binary does the same work on every machine, and so do binaries for
 // other architectures: checksums agree to the last bit. Random numbers come from
-// math/rand/v2's PCG, whose sequence is fixed. A product that is added to
+// math/rand/v2's PCG or from SplitMix64, whose sequences are fixed. A product that is added to
 // something is written float64(a*b) + c: the language lets a compiler fuse the
 // two otherwise, which arm64 does and amd64 does not (The Go Programming Language
 // Specification, Floating-point operators). Sums are in one order, also where a

@@ -243,7 +243,7 @@ func span(from, to int) []int {
 // rows, and so are the sizes of trees.
 func TestAccuracy(t *testing.T) {
 	for _, c := range figures {
-		const n, seeds = 1000, 20
+		const n, seeds = 1000, 10
 		var right, nodes float64
 		for seed := uint32(1); seed <= seeds; seed++ {
 			f, table, classes := grow(t, n, seed, c.coarse, c.features)

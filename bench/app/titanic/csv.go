@@ -195,19 +195,17 @@ func repeat(w io.Writer, r io.Reader, n int) error {
 	if len(records) < 2 {
 		return errors.New("no passengers: a line with the columns' names and a line for each passenger are needed")
 	}
+	records[0][0] = strings.TrimPrefix(records[0][0], "\ufeff") // as spreadsheets begin files
 	l, err := parseHeader(records[0])
 	if err != nil {
 		return err
 	}
-	c := csv.NewWriter(w)
-	if err := c.Write(records[0]); err != nil {
-		return err
-	}
-	records = records[1:]
 	known := &Passengers{}
 	for i, record := range records {
-		if err := known.add(&l, record); err != nil {
-			return fmt.Errorf("passenger %d: %w", i+1, err)
+		if i > 0 {
+			if err := known.add(&l, record); err != nil {
+				return fmt.Errorf("passenger %d: %w", i, err)
+			}
 		}
 		for j, field := range record {
 			if strings.ContainsAny(field, "\r\n") {
@@ -215,6 +213,11 @@ func repeat(w io.Writer, r io.Reader, n int) error {
 			}
 		}
 	}
+	c := csv.NewWriter(w)
+	if err := c.Write(records[0]); err != nil {
+		return err
+	}
+	records = records[1:]
 	for i := range n {
 		if err := c.Write(records[i%len(records)]); err != nil {
 			return err

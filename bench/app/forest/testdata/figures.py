@@ -5,7 +5,7 @@ import math
 import numpy
 from sklearn.ensemble import RandomForestClassifier
 
-ROWS, SEEDS = 1000, 20
+ROWS, SEEDS = 1000, 10
 
 
 def checkers(n, seed, coarse, features):
@@ -37,7 +37,7 @@ for name, coarse, features in ("coarse, 4 features", True, 4), ("fine, 2 feature
         forest = RandomForestClassifier(n_estimators=100, random_state=seed).fit(x[:learn], y[:learn])
         accuracies.append((forest.predict(x[learn:]) == y[learn:]).mean())
         nodes.append(sum(t.tree_.node_count for t in forest.estimators_))
-        # The same rows with other seeds: how far forests are apart.
+    # The same rows with other seeds: how far forests are apart.
     other = [(RandomForestClassifier(n_estimators=100, random_state=s).fit(x[:learn], y[:learn]).predict(x[learn:]) == y[learn:]).mean()
              for s in range(20)]
     print(f"{name}: accuracy {numpy.mean(accuracies):.4f}, of one forest +-{numpy.std(other, ddof=1):.4f}, nodes {numpy.mean(nodes):.0f}")
