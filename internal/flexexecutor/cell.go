@@ -48,6 +48,7 @@ func (im *importer) fill(c *report.BenchCell, g group, stages []stage, key Key, 
 			all = append(all, one)
 		}
 		sum += slowest
+		im.idle(c, s.name, all[len(all)-n:])
 	}
 	for i := range all {
 		c.Invocations = append(c.Invocations, all[i].Invocation)
@@ -73,6 +74,26 @@ func (im *importer) fill(c *report.BenchCell, g group, stages []stage, key Key, 
 	im.energies(c, all)
 	im.cost(c, g, all)
 	im.elsewhere(g, c, all)
+}
+
+// noWorkS is less than any work takes: a call and a return.
+const noWorkS = 1e-3
+
+// idle warns of a stage in which nobody had anything to do: what was before it
+// left nothing behind, and the repetition is not like the others.
+func (im *importer) idle(c *report.BenchCell, stage string, workers []work) {
+	for i := range workers {
+		if s := workers[i].ComputeS; s == nil || *s >= noWorkS {
+			return
+		}
+	}
+	w := report.Warning{
+		Code:    "no-work",
+		Message: fmt.Sprintf("no worker of %s, of %d, computed for a millisecond: there was nothing to do", stage, len(workers)),
+		Advice:  "leave the repetition out of comparisons: it did less than the others",
+	}
+	c.Warnings = append(c.Warnings, w)
+	im.warn(w.Code, w.Advice, "%s: %s", c.ID, w.Message)
 }
 
 // invocation reads one worker.

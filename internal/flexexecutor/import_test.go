@@ -422,6 +422,11 @@ func TestOddities(t *testing.T) {
 			}
 		}},
 		{"two architectures", edit(`"cpu_architecture": [["x86_64"`, `"cpu_architecture": [["aarch64"`), "arch-mixed", "3 workers on x86_64 and 1 on aarch64; taken for x86_64", nil},
+		{"no work", edit(`"compute": [[4, 5]`, `"compute": [[1.2e-05, 1e-05]`), "no-work", "titanic-x86_64-1769-02-r1: no worker of stage, of 2, computed", func(t *testing.T, b *report.Bench) {
+			if len(b.Cells[0].Warnings) != 1 || len(b.Cells[1].Warnings) != 0 {
+				t.Errorf("%+v", b.Cells)
+			}
+		}},
 		{"a byte order mark", "\xef\xbb\xbf" + two, "", "", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

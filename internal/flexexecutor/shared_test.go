@@ -232,6 +232,7 @@ func TestSharedDataFacts(t *testing.T) {
 	if err != nil || len(files) != 14 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
+	before, burst := 0, 0 // cold starts longer than the rest; more CPU than the memory buys
 	for _, file := range files {
 		p, _ := readPlain(t, file)
 		for key, m := range p {
@@ -245,6 +246,12 @@ func TestSharedDataFacts(t *testing.T) {
 					if rest := d - num("read") - num("compute") - num("write"); rest < 1.8 {
 						t.Errorf("%s %s: only %g s beside read, compute and write", file, key, rest)
 					}
+					if num("cold_start") > d-num("read")-num("compute")-num("write") {
+						before++
+					}
+					if strings.Contains(file, "512Mb") && 2*num("TDP")/d > 512.0/1769 {
+						burst++
+					}
 					if f := num("TDP") / d; f <= 0 || f > 1 {
 						t.Errorf("%s %s: TDP is %g of the duration", file, key, f)
 					}
@@ -254,6 +261,27 @@ func TestSharedDataFacts(t *testing.T) {
 				}
 			}
 		}
+	}
+	if before != 274 || burst < 500 || burst > 550 {
+		t.Errorf("cold_start is longer than what it could be part of in %d invocations; %d of 2200 at 512 MB used more than their share", before, burst)
+	}
+}
+
+// Repetitions that did nothing are found, and no others; nothing else is odd.
+func TestSharedDataWarnings(t *testing.T) {
+	b := importAll(t, flexexecutor.Options{}, sharedData(t))
+	var got []string
+	for _, w := range b.Warnings {
+		if w.Code != "no-work" {
+			t.Errorf("%+v", w)
+		}
+		id, _, _ := strings.Cut(w.Message, ":")
+		got = append(got, id)
+	}
+	slices.Sort(got)
+	want := []string{"video-aarch64-1024-05-r8", "video-aarch64-1024-09-r6", "video-aarch64-1024-28-r10"}
+	if got = slices.Compact(got); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 
