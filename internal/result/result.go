@@ -142,7 +142,7 @@ func (p *parser) schema() (schema string, kept bool, err error) {
 			return p.skip()
 		}
 		found = true
-		if err := p.str(&schema); err != nil {
+		if schema, err = p.str(); err != nil {
 			return err
 		}
 		return errStop
