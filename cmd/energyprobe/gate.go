@@ -85,6 +85,9 @@ func (a *app) gate(cmd *cobra.Command, f *gateFlags, args []string) error {
 	if len(base) != 1 {
 		return fmt.Errorf("%s holds %d commands; the gate wants the runs of one", f.base, len(base))
 	}
+	if err := compare.GateCan(base[0], f.repeat); err != nil {
+		return err
+	}
 	c, err := command(f.user, args)
 	if err != nil {
 		return err
