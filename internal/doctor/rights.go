@@ -13,8 +13,8 @@ import (
 
 	"github.com/energyprobe/energyprobe/internal/container"
 	"github.com/energyprobe/energyprobe/internal/priv"
-	"github.com/energyprobe/energyprobe/internal/shell"
 	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/shell"
 )
 
 // perfRemedies are the ways to perf events of the whole machine, which energy
