@@ -3,13 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/energyprobe/energyprobe/internal/compare"
-	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/session"
 )
@@ -17,12 +15,11 @@ import (
 // compareFlags are the flags of compare alone.
 type compareFlags struct {
 	trialFlags
-	measure        string
-	effect         string
-	exportJSON     string
-	exportMarkdown string
-	user           string
-	method         string
+	measure string
+	effect  string
+	export  exportFlags
+	user    string
+	method  string
 }
 
 // measureNames are the values of --measure and what they mean in a result.
@@ -59,14 +56,13 @@ in energy rests on the powers that an estimate assumes.`,
 			return a.compare(cmd, &f, args)
 		},
 	}
-	f.add(c, 10)
+	f.add(c, 10, "; several times for one command each")
 	a.addHostProfile(c)
 	f.addSweep(c)
 	fl := c.Flags()
 	fl.StringVar(&f.measure, "measure", "auto", "judge by `WHAT`: energy (of the machine), net (above idle), command (its own by attribution); auto takes net with --baseline, else energy")
 	fl.StringVar(&f.effect, "effect", "", "the change that matters, as `PERCENT`: says when the machine is too noisy to find it")
-	fl.StringVar(&f.exportJSON, "export-json", "", "also write the result to `FILE` as JSON, every run included")
-	fl.StringVar(&f.exportMarkdown, "export-markdown", "", "also write it to `FILE` as Markdown")
+	f.export.add(c)
 	fl.StringVar(&f.user, "user", "", "run the commands as `NAME` and measure as the present user")
 	addMethod(c, &f.method)
 	complete(c, "measure", []string{"auto", "energy", "net", "command"})
@@ -97,7 +93,7 @@ func (a *app) compare(cmd *cobra.Command, f *compareFlags, args []string) error 
 			return err
 		}
 	}
-	if err := a.checkFlags(f.exportJSON, f.exportMarkdown); err != nil {
+	if err := a.checkFlags(f.export.files()...); err != nil {
 		return err
 	}
 	if cmd.ArgsLenAtDash() < 0 && slices.ContainsFunc(args, holdsBench) {
@@ -125,15 +121,7 @@ func (a *app) compare(cmd *cobra.Command, f *compareFlags, args []string) error 
 // deliverAlso hands over a comparison, and writes the files that were asked for
 // beside it.
 func (a *app) deliverAlso(c any, f *compareFlags) error {
-	return errors.Join(a.deliver(c), export(f.exportJSON, output.JSON, c), export(f.exportMarkdown, output.Markdown, c))
-}
-
-// export writes a result to one more file, "" for none.
-func export(file string, format output.Format, v any) error {
-	if file == "" {
-		return nil
-	}
-	return output.ToFile(file, func(w io.Writer) error { return output.Write(w, format, v, output.Options{}) })
+	return errors.Join(a.deliver(c), f.export.write(c))
 }
 
 // runSides runs the commands in turns. Runs made before a failure are shown, not

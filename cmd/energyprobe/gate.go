@@ -8,8 +8,6 @@ import (
 
 	"github.com/energyprobe/energyprobe/internal/compare"
 	"github.com/energyprobe/energyprobe/internal/session"
-	"github.com/energyprobe/energyprobe/internal/shell"
-	"github.com/energyprobe/energyprobe/internal/trial"
 )
 
 // exitIncreased is the gate's: the energy has increased, and that is no chance.
@@ -20,6 +18,7 @@ type gateFlags struct {
 	base        string
 	maxIncrease string
 	user        string
+	export      exportFlags
 }
 
 func (a *app) gateCommand() *cobra.Command {
@@ -42,18 +41,19 @@ and 125 when the command fails or the results can't be compared.`,
 			return a.gate(cmd, &f, args)
 		},
 	}
-	f.add(c, 20)
+	f.add(c, 20, "")
 	a.addHostProfile(c)
 	fl := c.Flags()
 	fl.SetInterspersed(false)
 	fl.StringVar(&f.base, "baseline", "", "`FILE` with the result to compare with (JSON, of run --repeat)")
 	fl.StringVar(&f.maxIncrease, "max-increase", "3%", "the increase that is allowed, as `PERCENT`")
+	f.export.add(c)
 	fl.StringVar(&f.user, "user", "", "run the command as `NAME` and measure as the present user")
 	groupUsage(c, []flagGroup{
 		{"What is allowed", []string{"baseline", "max-increase"}},
 		{"What to run", []string{"repeat", "warmup", "prepare", "cleanup", "ignore-failure", "show-output", "user"}},
 		{"How to measure", []string{"source", "host-profile", "host-root"}},
-		{"The result", []string{"format", "output", "history", "quiet", "help"}},
+		{"The result", []string{"format", "output", "export-json", "export-markdown", "history", "quiet", "help"}},
 	})
 	return c
 }
@@ -75,7 +75,7 @@ func (a *app) gate(cmd *cobra.Command, f *gateFlags, args []string) error {
 	if max < 0 {
 		return fmt.Errorf("--max-increase %s: want 0%% or more", f.maxIncrease)
 	}
-	if err := a.checkFlags(); err != nil {
+	if err := a.checkFlags(f.export.files()...); err != nil {
 		return err
 	}
 	base, err := a.sidesOf(f.base)
@@ -84,6 +84,13 @@ func (a *app) gate(cmd *cobra.Command, f *gateFlags, args []string) error {
 	}
 	if len(base) != 1 {
 		return fmt.Errorf("%s holds %d commands; the gate wants the runs of one", f.base, len(base))
+	}
+	commands, err := f.single(args)
+	if err != nil {
+		return err
+	}
+	if err := compare.GateCan(base[0], f.repeat); err != nil {
+		return err
 	}
 	c, err := command(f.user, args)
 	if err != nil {
@@ -95,7 +102,7 @@ func (a *app) gate(cmd *cobra.Command, f *gateFlags, args []string) error {
 	}
 	t, err := a.try(cmd.Context(), &f.trialFlags, session.Options{
 		Root: a.hostRoot, Source: a.source, Tool: tool(), Command: c, Profile: profile,
-	}, []trial.Command{{Name: shell.Join(args), Argv: args}})
+	}, commands)
 	if err != nil {
 		return keepFailure(err)
 	}
@@ -107,7 +114,7 @@ func (a *app) gate(cmd *cobra.Command, f *gateFlags, args []string) error {
 	if !result.Gate.Passed {
 		a.status = exitIncreased
 	}
-	return a.deliver(result)
+	return errors.Join(a.deliver(result), f.export.write(result))
 }
 
 // keepFailure has a command that fails exit with energyprobe's own status: the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,12 +26,13 @@ type selection struct {
 func (s *selection) add(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&s.since, "since", "", "results from `TIME` on: 7d, 12h, 2026-11-03, \"2026-11-03 14:30\"")
-	f.StringVar(&s.until, "until", "", "results up to `TIME`; a date counts as a whole")
+	f.StringVar(&s.until, "until", "", "results up to `TIME`; a date counts as a whole day")
 	f.StringVar(&s.command, "command", "", "results whose command contains `TEXT`")
 	f.StringVar(&s.host, "host", "", "results of the machine `NAME`")
-	f.StringVar(&s.schema, "schema", "", "results of one `KIND`: run, trials, comparison, doctor, bench, benchcomparison")
+	f.StringVar(&s.schema, "schema", "", "results of one `KIND`: "+strings.Join(history.Kinds(), ", "))
 	f.IntVarP(&s.last, "last", "n", 0, "the newest `N` of the results only")
-	complete(c, "schema", []string{"run", "trials", "comparison", "doctor", "bench", "benchcomparison"})
+	complete(c, "schema", history.Kinds())
+	hideFlags(c, "host-root", "history") // they are about measuring
 }
 
 func (a *app) filter(s selection) (f history.Filter, err error) {
@@ -40,6 +42,9 @@ func (a *app) filter(s selection) (f history.Filter, err error) {
 	}
 	if a.source != source.Auto {
 		f.Source = a.source
+	}
+	if kind, _, _ := strings.Cut(strings.TrimPrefix(s.schema, "energyprobe."), "/"); kind != "" && !slices.Contains(history.Kinds(), kind) {
+		return f, fmt.Errorf("--schema %s: want one of %s", s.schema, strings.Join(history.Kinds(), ", "))
 	}
 	if s.last < 0 {
 		return f, fmt.Errorf("--last %d: want a number above 0", s.last)
@@ -105,6 +110,11 @@ func (a *app) kept(s selection) (store *history.Store, entries []report.HistoryE
 		entries[i].StartedAt = entries[i].StartedAt.Local()
 	}
 	a.warn(warnings)
+	if f != (history.Filter{}) && len(entries) == 0 {
+		if all, _, err := store.List(history.Filter{}); err == nil && len(all) > 0 && !a.quiet {
+			fmt.Fprintf(a.stderr, "energyprobe: none of the %d results is what the flags ask for\n", len(all))
+		}
+	}
 	return store, entries, warnings, nil
 }
 

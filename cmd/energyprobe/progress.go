@@ -60,6 +60,10 @@ func (l *statusLine) trials(p trial.Progress) {
 	if p.Left > 0 {
 		tail = "  " + roughly(p.Left) + " left"
 	}
+	if p.Runs == 0 {
+		l.compose("", p.What, "")
+		return
+	}
 	l.compose(fmt.Sprintf("%*d of %d  ", len(strconv.Itoa(p.Runs)), p.Done+1, p.Runs), p.What, tail)
 }
 

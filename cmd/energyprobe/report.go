@@ -66,6 +66,7 @@ and without either it is a table.`,
 	fl.StringToStringVar(&f.price, "price", nil, "what an hour of the machine costs, by file (`FILE=PRICE`,...) or *=PRICE: also sets energy against cost")
 	addMethod(c, &f.method)
 	c.AddCommand(a.reportTableCommand())
+	fl.Lookup("price").DefValue = "" // and not "[]"
 	complete(c, "format", reportFormats())
 	complete(c, "plot", page.Plots())
 	groupUsage(c, []flagGroup{{"The report", []string{"format", "output", "plot", "price", "method", "quiet", "help"}}})

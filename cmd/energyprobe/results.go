@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/energyprobe/energyprobe/internal/compare"
 	"github.com/energyprobe/energyprobe/internal/report"
@@ -22,7 +23,19 @@ func (a *app) readResults(file string) ([]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read a result: %w", err)
 	}
-	return result.Decode(file, data)
+	docs, err := result.Decode(file, data)
+	if err != nil {
+		return nil, err
+	}
+	all := len(docs)
+	docs = slices.DeleteFunc(docs, func(d any) bool { return d == any(result.Examination{}) })
+	switch left := all - len(docs); {
+	case len(docs) == 0:
+		return nil, fmt.Errorf("%s: it holds what doctor wrote, and no measurement", file)
+	case left > 0 && !a.quiet:
+		fmt.Fprintf(a.stderr, "energyprobe: %s: %d of %d results are what doctor wrote and hold no measurement: left out\n", file, left, all)
+	}
+	return docs, nil
 }
 
 // sidesOf returns what a file of results has to compare: every command of

@@ -18,8 +18,6 @@ import (
 	"github.com/energyprobe/energyprobe/internal/priv"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/session"
-	"github.com/energyprobe/energyprobe/internal/shell"
-	"github.com/energyprobe/energyprobe/internal/trial"
 )
 
 // runFlags are the flags of run alone.
@@ -95,7 +93,7 @@ write after its end is lost, unless --wait-all waits for them.`,
 	fl.Float64Var(&f.tdpW, "tdp", 0, "thermal design power of one socket in `WATTS`, for the models")
 	a.addHostProfile(c)
 	f.splitFlags.add(c)
-	f.trials.add(c, 0)
+	f.trials.add(c, 0, "")
 	groupUsage(c, []flagGroup{
 		{"What to measure", []string{"pid", "cgroup", "all", "duration", "wait-all", "user"}},
 		{"Whose joules they are", splitFlagNames[:]},
@@ -154,7 +152,7 @@ func (f runFlags) checkRepeat(command bool) error {
 		return fmt.Errorf("--repeat %d: want 1 or more", t.repeat)
 	}
 	if t.repeat == 0 {
-		if t.warmup != 0 || t.prepare != "" || t.cleanup != "" || t.ignoreFailure || t.showOutput {
+		if t.warmup != 0 || len(t.prepare) > 0 || t.cleanup != "" || t.ignoreFailure || t.showOutput {
 			return errors.New("--warmup, --prepare, --cleanup, --ignore-failure and --show-output go with --repeat N")
 		}
 		return nil
@@ -272,7 +270,11 @@ func (a *app) repeat(cmd *cobra.Command, f runFlags, o session.Options, args []s
 		return err
 	}
 	f.trials.baseline, o.Baseline = o.Baseline, 0
-	t, err := a.try(cmd.Context(), &f.trials, o, []trial.Command{{Name: shell.Join(args), Argv: args}})
+	commands, err := f.trials.single(args)
+	if err != nil {
+		return err
+	}
+	t, err := a.try(cmd.Context(), &f.trials, o, commands)
 	if t == nil {
 		return err
 	}

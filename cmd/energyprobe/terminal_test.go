@@ -232,7 +232,7 @@ func TestStatusLine(t *testing.T) {
 			t.Errorf("exit status %d", status)
 		}
 		term.over.Wait()
-		if got := term.String(); !strings.HasPrefix(got, erase+"1 of 2  the idle machine, for 100ms"+erase+"1 of 2  sleep 0.1"+erase+"2 of 2  sleep 0.1") || !strings.HasSuffix(got, erase) {
+		if got := term.String(); !strings.HasPrefix(got, erase+"watching the idle machine for 100ms, then 2 runs"+erase+"1 of 2  sleep 0.1"+erase+"2 of 2  sleep 0.1") || !strings.HasSuffix(got, erase) {
 			t.Errorf("got %q", got)
 		}
 	})

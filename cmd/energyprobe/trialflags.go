@@ -18,6 +18,7 @@ import (
 
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/session"
+	"github.com/energyprobe/energyprobe/internal/shell"
 	"github.com/energyprobe/energyprobe/internal/trial"
 )
 
@@ -27,7 +28,7 @@ type trialFlags struct {
 	warmup        int
 	seed          int64
 	params        []string
-	prepare       string
+	prepare       []string
 	cleanup       string
 	shell         string
 	ignoreFailure bool
@@ -37,12 +38,13 @@ type trialFlags struct {
 
 var trialFlagNames = []string{"repeat", "warmup", "param", "prepare", "cleanup", "shell", "ignore-failure", "show-output", "seed"}
 
-func (f *trialFlags) add(c *cobra.Command, repeat int) {
+// Short forms are hyperfine's, where it has them.
+func (f *trialFlags) add(c *cobra.Command, repeat int, several string) {
 	fl := c.Flags()
 	fl.IntVarP(&f.repeat, "repeat", "r", repeat, "measure each command `N` times")
 	fl.IntVarP(&f.warmup, "warmup", "w", 0, "run each command `N` times before, which count for nothing")
-	fl.StringVar(&f.prepare, "prepare", "", "run shell `COMMAND` before every run, outside of the measurement")
-	fl.StringVar(&f.cleanup, "cleanup", "", "run shell `COMMAND` after the last run of each command")
+	fl.StringArrayVarP(&f.prepare, "prepare", "p", nil, "run shell `COMMAND` before every run, outside of the measurement"+several)
+	fl.StringVarP(&f.cleanup, "cleanup", "c", "", "run shell `COMMAND` after the last run of each command")
 	fl.BoolVarP(&f.ignoreFailure, "ignore-failure", "i", false, "go on after a run that fails")
 	fl.BoolVar(&f.showOutput, "show-output", false, "let the output of repeated runs through (to standard error)")
 }
@@ -50,8 +52,8 @@ func (f *trialFlags) add(c *cobra.Command, repeat int) {
 // addSweep adds what only commands given as text have.
 func (f *trialFlags) addSweep(c *cobra.Command) {
 	fl := c.Flags()
-	fl.StringArrayVarP(&f.params, "param", "p", nil, "run with each value in place of {NAME}, as `NAME=V1,V2,...`; several times for all combinations")
-	fl.StringVar(&f.shell, "shell", shellAuto, "what runs the commands: a `SHELL`; auto, which takes one where a command has quotes, pipes and the like; none, which splits at blanks")
+	fl.StringArrayVarP(&f.params, "param", "P", nil, "run with each value in place of {NAME}, as `NAME=V1,V2,...`; several times for all combinations")
+	fl.StringVarP(&f.shell, "shell", "S", shellAuto, "what runs the commands: a `SHELL`; auto, which takes one where a command has quotes, pipes and the like; none, which splits at blanks")
 	fl.Int64Var(&f.seed, "seed", 0, "seed of the order of runs, a `NUMBER`; 0 draws one (it is in the result)")
 	fl.DurationVar(&f.baseline, "baseline", 0, "watch the idle machine for `D` first, and give energy above it too")
 }
@@ -84,22 +86,45 @@ func (f *trialFlags) commands(texts []string) ([]trial.Command, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n := len(f.prepare); n > 1 && n != len(texts) {
+		return nil, fmt.Errorf("--prepare is given %d times for %d commands: give it once for all, or once for each", n, len(texts))
+	}
 	var out []trial.Command
-	for _, text := range texts {
+	for i, text := range texts {
 		if strings.TrimSpace(text) == "" {
 			return nil, errors.New("a command is empty")
 		}
 		for _, p := range sweep {
 			name := trial.Fill(text, p)
-			out = append(out, trial.Command{Name: name, Argv: f.argv(name), Parameters: p})
+			c := trial.Command{Name: name, Argv: f.argv(name), Parameters: p}
+			if len(f.prepare) > 1 {
+				c.Prepare = f.prepare[i]
+			}
+			out = append(out, c)
 		}
 	}
 	for name := range sweep[0] {
-		if !slices.ContainsFunc(append(texts, f.prepare, f.cleanup), func(s string) bool { return strings.Contains(s, "{"+name+"}") }) {
+		if !slices.ContainsFunc(slices.Concat(texts, f.prepare, []string{f.cleanup}), func(s string) bool { return strings.Contains(s, "{"+name+"}") }) {
 			return nil, fmt.Errorf("--param %s: no command has {%s} in it", name, name)
 		}
 	}
 	return out, nil
+}
+
+// single is a command that was given as arguments, alone.
+func (f *trialFlags) single(args []string) ([]trial.Command, error) {
+	if n := len(f.prepare); n > 1 {
+		return nil, fmt.Errorf("--prepare is given %d times for one command: join them with &&", n)
+	}
+	return []trial.Command{{Name: shell.Join(args), Argv: args}}, nil
+}
+
+// common is what is prepared before every run of all commands.
+func (f *trialFlags) common() string {
+	if len(f.prepare) == 1 {
+		return f.prepare[0]
+	}
+	return ""
 }
 
 // combinations returns the sets of values of NAME=V1,V2,... flags, one empty
@@ -174,7 +199,7 @@ func (a *app) try(ctx context.Context, f *trialFlags, o session.Options, command
 	defer signal.Stop(signals)
 	return trial.Run(ctx, trial.Options{
 		Session: o, Commands: commands, Repeat: f.repeat, Warmup: f.warmup, Seed: f.seed, Shell: f.shellOf(commands),
-		Prepare: f.prepare, Cleanup: f.cleanup, Baseline: f.baseline, IgnoreFailure: f.ignoreFailure,
+		Prepare: f.common(), Cleanup: f.cleanup, Baseline: f.baseline, IgnoreFailure: f.ignoreFailure,
 		Signals: signals, Progress: a.statusLine().trials, Measure: session.Run,
 	})
 }

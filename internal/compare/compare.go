@@ -5,7 +5,10 @@ package compare
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/energyprobe/energyprobe/internal/report"
@@ -84,9 +87,33 @@ func Compare(sides []report.Side, o Options) (*report.Comparison, error) {
 	for i := range c.Pairs {
 		judge(c, i, judged[i], o.Effect)
 	}
+	warnOfPlaces(c)
 	warnOfFailures(c)
 	warnOfNoise(c, judged, o.Effect)
 	return c, nil
+}
+
+// warnOfPlaces says that sides are of two machines, or of two kernels, though
+// their processors are of one model.
+func warnOfPlaces(c *report.Comparison) {
+	a := c.Sides[0]
+	for _, b := range c.Sides[1:] {
+		differ := func(x, y string) bool { return x != "" && y != "" && x != y }
+		warn := func(code, message, advice string) {
+			c.Warnings = append(c.Warnings, report.Warning{Code: code, Message: message, Advice: advice})
+		}
+		switch {
+		case differ(a.Host.Hostname, b.Host.Hostname):
+			warn("other-machine", fmt.Sprintf("%s ran on %s and %s on %s: two machines with the same processor don't take the same", a.Label, a.Host.Hostname, b.Label, b.Host.Hostname),
+				"measure both on one machine, unless it is one whose name has changed")
+		case differ(a.Host.Kernel, b.Host.Kernel):
+			warn("other-kernel", fmt.Sprintf("%s ran under Linux %s and %s under %s: another kernel may take more or less for the same command", a.Label, a.Host.Kernel, b.Label, b.Host.Kernel),
+				"measure both under one kernel, unless it is the kernels that you compare")
+		default:
+			continue
+		}
+		return
+	}
 }
 
 // warnOfFailures says that runs failed: they may have done other work, and less.
@@ -193,6 +220,9 @@ func byRound(runs []report.Trial, values []float64) []float64 {
 }
 
 func change(c stats.Comparison, adjusted float64) report.Change {
+	if stats.LeastP(c.A.N, c.B.N, false) >= alpha {
+		c.Effect = stats.Effect(math.NaN()) // one run above another is no large effect
+	}
 	out := report.Change{
 		ChangePct: percent(c.Shift.Value), MedianPct: percent(c.Change.Value), P: number(c.P), PAdjusted: number(adjusted),
 		Exact: c.Exact, Effect: number(float64(c.Effect)), EffectWord: c.Effect.Word(), Test: "mann-whitney",
@@ -239,8 +269,35 @@ func unlike(a, b report.Side) string {
 		return fmt.Sprintf("their machines have %d and %d logical CPUs on %d and %d sockets; measure both on one machine", x.Threads, y.Threads, x.Sockets, y.Sockets)
 	case a.Source.Quality != b.Source.Quality:
 		return fmt.Sprintf("the joules of one are %s (%s), of the other %s (%s); measure both with the same --source", a.Source.Quality, a.Source.Name, b.Source.Quality, b.Source.Name)
+	case unlikeDomains(a, b) != "":
+		return unlikeDomains(a, b)
 	case x.Governor != y.Governor:
 		return fmt.Sprintf("they ran with different frequency governors (%s; %s); set one: cpupower frequency-set -g %s", x.Governor, y.Governor, y.Governor)
 	}
 	return ""
+}
+
+// unlikeDomains says that the totals of two sides are not of the same counters,
+// as where one source reads the memory's too; "" where they are, or where the
+// results don't say.
+func unlikeDomains(a, b report.Side) string {
+	x, y := counted(a), counted(b)
+	if len(x) == 0 || len(y) == 0 || slices.Equal(x, y) {
+		return ""
+	}
+	return fmt.Sprintf("the joules of one are of %s, of the other of %s; measure both with the same --source", strings.Join(x, ", "), strings.Join(y, ", "))
+}
+
+// counted are the packages and memories that a side's runs have joules of: what
+// may be in a total.
+func counted(s report.Side) []string {
+	ids := map[string]bool{}
+	for _, r := range s.Series.Runs {
+		for id := range r.DomainsJ {
+			if strings.HasPrefix(id, "package-") || strings.HasPrefix(id, "dram-") {
+				ids[id] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(ids))
 }

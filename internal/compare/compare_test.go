@@ -59,6 +59,17 @@ func withoutJoules(t *report.Trials) *report.Trials {
 	return t
 }
 
+// disturbed has runs that take up to sixty times as much, in no order.
+func disturbed(t *report.Trials) *report.Trials {
+	for i := range t.Series {
+		for n := range t.Series[i].Runs {
+			*t.Series[i].Runs[n].EnergyJ *= []float64{1, 60, 4, 25, 2, 40, 9, 15}[(n*3+i)%8]
+		}
+	}
+	Describe(t)
+	return t
+}
+
 func mustCompare(t *testing.T, sides []report.Side, o Options) *report.Comparison {
 	t.Helper()
 	c, err := Compare(sides, o)
@@ -83,6 +94,9 @@ func TestVerdicts(t *testing.T) {
 		{"six rounds of three", Sides(made(1, 6, 0.02, 0, 100, 80, 90), ""), report.Less, []string{"% less energy than A"}},
 		{"a side without joules", Sides(withoutJoules(made(1, 8, 0.02, 0, 100, 80)), ""), report.OutcomeUnknown, []string{"Whether B and A differ in energy is not known: "}},
 		{"one after the other", oneByOne(1, 20, 0.01, 0, 100, 150), report.More, []string{"B uses 5", "more energy than A"}},
+		{"equal, one after the other", oneByOne(2, 8, 0.02, 0, 100, 100), report.OutcomeUnknown, []string{"No difference in energy is seen between B and A (p ", "), but one ran after the other, and the machine alone may have hidden one"}},
+		{"far apart", Sides(made(1, 8, 0.02, 0, 100, 1874), ""), report.More, []string{"B uses 17", "0 % more energy than A", " to 18"}},
+		{"hopelessly noisy", Sides(disturbed(made(4, 8, 0.02, 0, 100, 100)), ""), report.NoneSeen, []string{"even ten times as much would mostly go unseen"}},
 		{"one after the other, with drift", oneByOne(1, 20, 0.02, 0.3, 100, 100), report.OutcomeUnknown, []string{"one ran after the other", "not comparable. Run both in turns: energyprobe compare -- A B"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -153,7 +167,17 @@ func TestSimulatedVerdicts(t *testing.T) {
 }
 
 func TestUnlike(t *testing.T) {
-	base := oneByOne(1, 8, 0.01, 0, 100)[0]
+	counting := func(ids ...string) report.Side {
+		s := oneByOne(1, 8, 0.01, 0, 100)[0]
+		for i := range s.Series.Runs {
+			s.Series.Runs[i].DomainsJ = map[string]float64{}
+			for _, id := range ids {
+				s.Series.Runs[i].DomainsJ[id] = 1
+			}
+		}
+		return s
+	}
+	base := counting("package-0", "core-0")
 	for _, c := range []struct {
 		name   string
 		change func(*report.Side)
@@ -163,6 +187,7 @@ func TestUnlike(t *testing.T) {
 		{"stepping", func(s *report.Side) { s.Host.CPU.Stepping = 3 }, "different processors"},
 		{"size", func(s *report.Side) { s.Host.CPU.Threads = 3 }, "logical CPUs"},
 		{"quality", func(s *report.Side) { s.Source.Quality = "estimated" }, "the joules of one are measured (perf), of the other estimated"},
+		{"domains", func(s *report.Side) { *s = counting("package-0", "dram-0") }, "the joules of one are of package-0, of the other of dram-0, package-0"},
 		{"governor", func(s *report.Side) { s.Host.CPU.Governor = "powersave" }, "frequency governors"},
 		{"no runs", func(s *report.Side) { s.Series.Runs = nil }, "has no runs"},
 	} {
@@ -173,6 +198,70 @@ func TestUnlike(t *testing.T) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
 		})
+	}
+	for _, ids := range [][]string{{"package-0"}, {}} {
+		if _, err := Compare([]report.Side{base, counting(ids...)}, Options{}); err != nil {
+			t.Errorf("%v beside package-0: %v", ids, err)
+		}
+	}
+}
+
+// Results of two machines or kernels are compared, with a warning.
+func TestPlaces(t *testing.T) {
+	for _, c := range []struct {
+		code   string
+		change func(*report.Host)
+	}{
+		{"", func(*report.Host) {}},
+		{"", func(h *report.Host) { h.Hostname = "" }},
+		{"other-machine", func(h *report.Host) { h.Hostname, h.Kernel = "web-08", "6.12" }},
+		{"other-kernel", func(h *report.Host) { h.Kernel = "6.12" }},
+	} {
+		sides := oneByOne(1, 8, 0.01, 0, 100, 100)
+		for i := range sides {
+			sides[i].Host.Hostname, sides[i].Host.Kernel = "web-07", "6.1"
+		}
+		c.change(&sides[1].Host)
+		got := ""
+		for _, w := range mustCompare(t, sides, Options{}).Warnings {
+			got += w.Code
+		}
+		if got != c.code {
+			t.Errorf("warnings %q, want %q", got, c.code)
+		}
+	}
+}
+
+// One run against one overlaps in no way, and that means nothing.
+func TestEffectOfFew(t *testing.T) {
+	ch := mustCompare(t, Sides(made(1, 1, 0.01, 0, 100, 101), ""), Options{}).Pairs[0].Changes[report.MeasureEnergy]
+	if ch.Effect != nil || ch.EffectWord != "unknown" {
+		t.Errorf("effect %v, %s", ch.Effect, ch.EffectWord)
+	}
+}
+
+// Percentages have the digits that they are known in.
+func TestDigits(t *testing.T) {
+	for v, want := range map[float64]string{0.018: "0.018", -0.5: "-0.5", 0.9961: "1.0", 7.94: "7.9", -42.71: "-42.7", 99.97: "100", 330.8: "331", 1769.9: "1770", 10432: "10400", 272199.7: "272000"} {
+		if got := digits(v); got != want {
+			t.Errorf("%v: %s, want %s", v, got, want)
+		}
+	}
+}
+
+// A gate that could tell nothing says so before it measures.
+func TestGateCan(t *testing.T) {
+	one, some := oneByOne(1, 1, 0.01, 0, 100)[0], oneByOne(1, 20, 0.01, 0, 100)[0]
+	if err := GateCan(some, 20); err != nil {
+		t.Error(err)
+	}
+	for _, c := range []struct {
+		base   report.Side
+		repeat int
+	}{{one, 20}, {some, 1}} {
+		if err := GateCan(c.base, c.repeat); err == nil || !strings.Contains(err.Error(), "A.json (A) has ") || !strings.Contains(err.Error(), "give both 6 or more") {
+			t.Errorf("%v", err)
+		}
 	}
 }
 

@@ -47,6 +47,22 @@ func Gate(base, candidate report.Side, max float64, o Options) (*report.Comparis
 	return c, nil
 }
 
+// GateCan says why a gate could tell nothing whatever it measures: before
+// anything runs, and not after. It is nil where it could.
+func GateCan(base report.Side, repeat int) error {
+	made := 0
+	for i := range base.Series.Runs {
+		if base.Series.Runs[i].EnergyJ != nil {
+			made++
+		}
+	}
+	if stats.LeastP(made, repeat, false) < alpha {
+		return nil
+	}
+	return fmt.Errorf("%s has %d runs with an energy, and --repeat is %d: too few to tell an increase from chance, whatever is measured; give both %d or more",
+		Name(base), made, repeat, stats.MinRuns)
+}
+
 // over returns a change relative to one that is allowed.
 func over(e stats.Estimate, allowed float64) stats.Estimate {
 	f := func(v float64) float64 { return (1+v)/(1+allowed) - 1 }
@@ -76,5 +92,5 @@ func moreRuns(p report.Pair) string {
 	if p.EnoughRuns == nil {
 		return ""
 	}
-	return fmt.Sprintf("; about %d runs of each would tell", *p.EnoughRuns)
+	return fmt.Sprintf("; if it stays at that, about %d runs of each would tell", *p.EnoughRuns)
 }

@@ -31,21 +31,46 @@ func judge(c *report.Comparison, i int, s stats.Comparison, effect float64) {
 		p.Verdict = fmt.Sprintf("Whether %s differ in %s can't be told from so few runs (%d and %d): make %d of each or more.", what, report.MeasureName(c.Measure), s.B.N, s.A.N, FewestRuns(len(c.Sides)))
 	case ch.P == nil || ch.LowPct == nil:
 		p.Outcome = report.OutcomeUnknown
-		p.Verdict = fmt.Sprintf("Whether %s differ in %s is not known: %s.", what, report.MeasureName(c.Measure), because(ch.Reason))
+		p.Verdict = fmt.Sprintf("Whether %s differ in %s is not known: %s%s.", what, report.MeasureName(c.Measure), because(ch.Reason), otherwise(c.Measure))
 	case !report.InTurns(c.Sides) && drift(a, b, c.Measure).MayExplain(s.Shift):
 		p.Outcome = report.OutcomeUnknown
-		d := drift(a, b, c.Measure)
-		p.Verdict = fmt.Sprintf("%s, but one ran after the other, and the machine alone may have changed by as much%s: not comparable. Run both in turns: energyprobe compare -- %s %s",
-			difference(p, c.Measure), upTo(d), shell.Quote(a.Series.Name), shell.Quote(b.Series.Name))
-	case ch.PAdjusted != nil && *ch.PAdjusted < alpha && s.Shift.Low > 0:
+		seen, may := difference(p, c.Measure), "may have changed by as much"
+		if !significant(ch) {
+			seen, may = noDifference(p, c.Measure), "may have hidden one"
+		}
+		p.Verdict = fmt.Sprintf("%s, but one ran after the other, and the machine alone %s%s: not comparable. Run both in turns: energyprobe compare -- %s %s",
+			seen, may, upTo(drift(a, b, c.Measure)), shell.Quote(a.Series.Name), shell.Quote(b.Series.Name))
+	case significant(ch) && s.Shift.Low > 0:
 		p.Outcome, p.Verdict = report.More, difference(p, c.Measure)+alongside(p, c.Measure)+"."
-	case ch.PAdjusted != nil && *ch.PAdjusted < alpha && s.Shift.High < 0:
+	case significant(ch) && s.Shift.High < 0:
 		p.Outcome, p.Verdict = report.Less, difference(p, c.Measure)+alongside(p, c.Measure)+"."
 	default:
 		p.Outcome = report.NoneSeen
-		p.Verdict = fmt.Sprintf("No difference in %s is seen between %s (%s %.2g, 95 %% interval %s)%s.",
-			report.MeasureName(c.Measure), what, "p", *ch.PAdjusted, interval(*ch.LowPct, *ch.HighPct), blind(p))
+		p.Verdict = noDifference(p, c.Measure) + blind(p) + "."
 	}
+}
+
+// significant reports whether chance alone hardly makes such a change.
+func significant(c report.Change) bool { return c.PAdjusted != nil && *c.PAdjusted < alpha }
+
+// otherwise is what to do where energy above idle tells nothing: a machine may
+// have drawn less than when it was watched.
+func otherwise(measure string) string {
+	if measure != report.MeasureNet {
+		return ""
+	}
+	return "; --measure energy judges by all joules, idle power included"
+}
+
+// noDifference is "No difference in energy is seen between B and A (p 0.4, 95 %
+// interval -1.0 to 2.1 %)".
+func noDifference(p *report.Pair, measure string) string {
+	ch := p.Changes[measure]
+	at := ""
+	if ch.PAdjusted != nil {
+		at = fmt.Sprintf("p %.2g, ", *ch.PAdjusted)
+	}
+	return fmt.Sprintf("No difference in %s is seen between %s and %s (%s95 %% interval %s)", report.MeasureName(measure), p.B, p.A, at, interval(*ch.LowPct, *ch.HighPct))
 }
 
 // difference is "B uses 7.9 % less energy, 95 % interval 6.2 to 9.4 %".
@@ -61,12 +86,17 @@ func difference(p *report.Pair, measure string) string {
 
 func pct(v float64) string { return digits(v) + " %" }
 
-// digits shows a percentage to a tenth, or to two digits below one.
+// digits shows a percentage to a tenth, to two digits below one, and to three
+// from a hundred on: nobody knows that something takes 1769.9 % more.
 func digits(v float64) string {
-	if math.Abs(v) < 1 {
+	switch a := math.Abs(v); {
+	case a < 0.995:
 		return fmt.Sprintf("%.2g", v)
+	case a < 99.95:
+		return fmt.Sprintf("%.1f", v)
 	}
-	return fmt.Sprintf("%.1f", v)
+	step := math.Pow10(max(int(math.Floor(math.Log10(math.Abs(v))))-2, 0))
+	return fmt.Sprintf("%.0f", math.Round(v/step)*step)
 }
 
 func interval(low, high float64) string { return digits(low) + " to " + digits(high) + " %" }
@@ -87,8 +117,11 @@ func alongside(p *report.Pair, measure string) string {
 
 // blind says what could not have been seen.
 func blind(p *report.Pair) string {
-	if p.DetectablePct == nil {
+	switch {
+	case p.DetectablePct == nil:
 		return ""
+	case *p.DetectablePct >= report.HopelessPct:
+		return "; the runs vary so much that even ten times as much would mostly go unseen"
 	}
 	return "; one below " + pct(*p.DetectablePct) + " would mostly go unseen"
 }
@@ -123,8 +156,12 @@ func sought(effect float64, s stats.Comparison) float64 {
 	return s.Shift.Value
 }
 
-// manyRuns is beyond what anybody repeats.
-const manyRuns = 10_000
+// manyRuns is beyond what anybody repeats, and beyond patience it is better to
+// look for what makes the machine so noisy.
+const (
+	manyRuns = 10_000
+	patience = 200
+)
 
 // warnOfNoise says when the machine is too noisy for the effect asked for.
 func warnOfNoise(c *report.Comparison, judged []stats.Comparison, effect float64) {
@@ -137,8 +174,12 @@ func warnOfNoise(c *report.Comparison, judged []stats.Comparison, effect float64
 		if plan.Quiet || math.IsNaN(noise(s)) {
 			continue
 		}
-		advice := "quieten the machine"
-		if plan.Enough > 0 && plan.Enough <= manyRuns {
+		advice := "quieten the machine: end what else runs, and see that it does not throttle"
+		switch {
+		case plan.Enough <= 0 || plan.Enough > manyRuns:
+		case plan.Enough > patience:
+			advice += fmt.Sprintf("; as it is, %d repeats would be enough (--repeat %[1]d)", plan.Enough)
+		default:
 			advice = fmt.Sprintf("repeat %d times (--repeat %[1]d), or quieten the machine", plan.Enough)
 		}
 		c.Warnings = append(c.Warnings, report.Warning{

@@ -85,8 +85,8 @@ func find(t *testing.T, d *report.Doctor, group, name string) report.Check {
 	return report.Check{}
 }
 
-// shell gives a line to a shell as root.
-func shell(t *testing.T, line string) {
+// inShell gives a line to a shell as root.
+func inShell(t *testing.T, line string) {
 	t.Helper()
 	c := exec.Command("sh", "-ec", line)
 	c.Dir = "/"
@@ -102,7 +102,7 @@ func reset(t *testing.T) {
 	if err := syscall.Removexattr(guestProgram, "security.capability"); err != nil && !errors.Is(err, syscall.ENODATA) {
 		t.Fatal(err)
 	}
-	shell(t, "sysctl -q kernel.perf_event_paranoid=3")
+	inShell(t, "sysctl -q kernel.perf_event_paranoid=3")
 	devices, _ := filepath.Glob("/dev/cpu/*/msr")
 	for _, f := range append(devices, energyFilesOf(t)...) {
 		mode := fs.FileMode(0o400)
@@ -162,7 +162,7 @@ func TestGuestRemedies(t *testing.T) {
 				}
 				return
 			}
-			shell(t, r)
+			inShell(t, r)
 			after := diagnose(t, user)
 			for _, c := range helps[r] {
 				if got := find(t, after, c.Group, c.Name); got.State != report.Working || got.Remedy != "" {
@@ -215,7 +215,7 @@ func TestGuestGrant(t *testing.T) {
 	reset(t)
 	defer reset(t)
 	before := diagnose(t, user)
-	shell(t, before.Grant)
+	inShell(t, before.Grant)
 	after := diagnose(t, user)
 	if after.Grant != "" {
 		t.Errorf("after %q there is still %q", before.Grant, after.Grant)
@@ -237,7 +237,7 @@ func TestGuestGrant(t *testing.T) {
 		t.Fatalf("the line gives %v", caps)
 	}
 	for i, left := range caps {
-		shell(t, "setcap "+strings.Join(slices.Delete(slices.Clone(caps), i, i+1), ",")+"+ep "+guestProgram)
+		inShell(t, "setcap "+strings.Join(slices.Delete(slices.Clone(caps), i, i+1), ",")+"+ep "+guestProgram)
 		if d := diagnose(t, user); d.Grant == "" {
 			t.Errorf("%s is in the line and nothing is missing without it", left)
 		}
@@ -269,7 +269,7 @@ func TestGuestModules(t *testing.T) {
 		if c.Remedy == "" {
 			continue
 		}
-		shell(t, c.Remedy)
+		inShell(t, c.Remedy)
 		if c := find(t, diagnose(t, 0), groupSources, name); c.State != report.Working {
 			t.Errorf("%s is %s after %q: %s", name, c.State, want[name], c.Detail)
 		}

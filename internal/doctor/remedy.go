@@ -12,6 +12,7 @@ import (
 
 	"github.com/energyprobe/energyprobe/internal/priv"
 	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/shell"
 )
 
 // executable is the file that remedies give rights to.
@@ -54,7 +55,7 @@ func (e examination) executable() finding {
 	}
 	return finding{learnt: learnt, checks: []report.Check{treat(
 		check(groupCapabilities, "file capabilities", report.Note, "%s", why),
-		fmt.Sprintf("sudo install -m 755 %s %s", shellWord(x.path), installed))}}
+		fmt.Sprintf("sudo install -m 755 %s %s", shell.Quote(x.path), installed))}}
 }
 
 // allow says how this process comes by capabilities, "" when it has them.
@@ -89,7 +90,7 @@ func (e examination) install(line string) string {
 	if e.exe.elsewhere == "" || !strings.Contains(line, "sudo setcap ") {
 		return line
 	}
-	return fmt.Sprintf("sudo install -m 755 %s %s && %s", shellWord(e.exe.path), e.exe.elsewhere, line)
+	return fmt.Sprintf("sudo install -m 755 %s %s && %s", shell.Quote(e.exe.path), e.exe.elsewhere, line)
 }
 
 // grant is the line that gives every right that helps.
@@ -107,7 +108,7 @@ func (e examination) asRoot() string {
 	if !e.ownsHost() || e.state.UID.Effective == 0 || e.state.NoNewPrivs {
 		return ""
 	}
-	return fmt.Sprintf("sudo %s run --user $USER -- COMMAND", shellWord(e.exe.path))
+	return fmt.Sprintf("sudo %s run --user $USER -- COMMAND", shell.Quote(e.exe.path))
 }
 
 // ownsHost reports whether commands of the administrator work from here:
@@ -120,16 +121,6 @@ func (e examination) onHost(line string) string {
 		return line
 	}
 	return "on the host: " + line
-}
-
-// shellWord quotes s for a POSIX shell where that is needed.
-func shellWord(s string) string {
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !strings.ContainsRune("/._-+:@%,=", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
-	}) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // useful notes that capabilities would change something here.

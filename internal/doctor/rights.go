@@ -14,6 +14,7 @@ import (
 	"github.com/energyprobe/energyprobe/internal/container"
 	"github.com/energyprobe/energyprobe/internal/priv"
 	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/shell"
 )
 
 // perfRemedies are the ways to perf events of the whole machine, which energy
@@ -35,7 +36,7 @@ func (e examination) powercapRemedies() []string {
 	group := ""
 	if e.ownsHost() {
 		group = fmt.Sprintf("sudo find %s -name energy_uj -exec chgrp %d {} + -exec chmod g+r {} +",
-			shellWord(e.path("sys/devices/virtual/powercap")), e.state.GID.Effective)
+			shell.Quote(e.path("sys/devices/virtual/powercap")), e.state.GID.Effective)
 	}
 	return []string{group, e.allow(priv.DACReadSearch), e.asRoot()}
 }

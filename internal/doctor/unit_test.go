@@ -218,14 +218,6 @@ func TestExecutableElsewhere(t *testing.T) {
 	}
 }
 
-func TestShellWord(t *testing.T) {
-	for in, want := range map[string]string{"/a/b-c": "/a/b-c", "/a b": "'/a b'", "": "''", "it's": `'it'\''s'`, "$x": "'$x'"} {
-		if got := shellWord(in); got != want {
-			t.Errorf("%q became %s", in, got)
-		}
-	}
-}
-
 // TestLiveKernel tries the system calls on this very machine.
 func TestLiveKernel(t *testing.T) {
 	k := liveKernel{}

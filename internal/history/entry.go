@@ -23,6 +23,8 @@ func decoderFor(schema string) func() any {
 		return func() any { return new(report.Trials) }
 	case report.ComparisonSchema:
 		return func() any { return new(report.Comparison) }
+	case report.CalibrationSchema:
+		return func() any { return new(report.Calibration) }
 	case report.DoctorSchema:
 		return func() any { return new(report.Doctor) }
 	case report.BenchSchema:
@@ -33,12 +35,17 @@ func decoderFor(schema string) func() any {
 	return nil
 }
 
+// Kinds are the kinds of results that a history holds, as a filter takes them.
+func Kinds() []string {
+	return []string{"run", "trials", "comparison", "calibration", "doctor", "bench", "benchcomparison"}
+}
+
 // known reports whether this version can read results of a schema.
 func known(schema string) bool { return decoderFor(schema) != nil }
 
 // Decode reads a stored result as the type that its schema names: a
-// *report.Run, *report.Trials, *report.Comparison, *report.Doctor, *report.Bench
-// or *report.BenchComparison.
+// *report.Run, *report.Trials, *report.Comparison, *report.Calibration,
+// *report.Doctor, *report.Bench or *report.BenchComparison.
 func Decode(schema string, result []byte) (any, error) {
 	empty := decoderFor(schema)
 	if empty == nil {
@@ -61,6 +68,10 @@ func Describe(v any) (report.HistoryEntry, error) {
 		e = ofTrials(v)
 	case *report.Comparison:
 		e = ofComparison(v)
+	case *report.Calibration:
+		e = report.HistoryEntry{ID: v.RunID, Schema: v.Schema, StartedAt: v.StartedAt, DurationS: &v.DurationS, Subject: "power models of this host", Hostname: v.Host.Hostname,
+			Source: v.Source.Name, Quality: v.Source.Quality, Warnings: len(v.Warnings), Tool: v.Tool.Version}
+		e.Reason = "a calibration has a power for every load"
 	case *report.Doctor:
 		e = report.HistoryEntry{Schema: v.Schema, Subject: "what can be measured", Hostname: v.Host.Hostname, Source: v.Best, Tool: v.Tool.Version}
 		e.Reason = "an examination measures no joules"
@@ -213,7 +224,11 @@ func ofComparison(c *report.Comparison) report.HistoryEntry {
 		names = append(names, s.Series.Name)
 		e.Runs += len(s.Series.Runs)
 	}
-	e.Subject = clipText(strings.Join(names, " against "))
+	if len(names) > 1 { // all are set against the first
+		names = append(names[1:], names[0])
+		e.Subject = strings.Join(names[:len(names)-1], ", ") + " against "
+	}
+	e.Subject = clipText(e.Subject + strings.Join(names[max(len(names)-1, 0):], ""))
 	if len(c.Sides) > 0 {
 		e.Hostname, e.Source, e.Quality = c.Sides[0].Host.Hostname, c.Sides[0].Source.Name, c.Sides[0].Source.Quality
 	}

@@ -72,6 +72,16 @@ func TestDescribe(t *testing.T) {
 	if err != nil || e.Subject != "make against make" || e.EnergyJ != nil || e.Reason == "" {
 		t.Errorf("%+v, %v", e, err)
 	}
+	two := one
+	two.Name = "make -j2"
+	e, err = Describe(&report.Comparison{Schema: report.ComparisonSchema, Sides: []report.Side{{Series: one}, {Series: two}, {Series: two}}})
+	if err != nil || e.Subject != "make -j2, make -j2 against make" {
+		t.Errorf("%+v, %v", e, err)
+	}
+	e, err = Describe(&report.Calibration{Schema: report.CalibrationSchema, RunID: "c", DurationS: 180, Source: report.Source{Name: "perf"}})
+	if err != nil || e.ID != "c" || *e.DurationS != 180 || e.Source != "perf" || e.Reason == "" || !known(e.Schema) {
+		t.Errorf("%+v, %v", e, err)
+	}
 	e, err = Describe(&report.Doctor{Schema: report.DoctorSchema, Best: "perf"})
 	if err != nil || e.Source != "perf" || e.Reason == "" {
 		t.Errorf("%+v, %v", e, err)

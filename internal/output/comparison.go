@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/report"
 )
 
@@ -18,10 +17,7 @@ func comparisonTable(w io.Writer, c *report.Comparison, o Options) error {
 		p.text(p.bold(s.Label)+"  ", sideText(s), p.bold)
 	}
 	p.line(comparisonOrigin(c))
-	if c.Sides[0].Source.Quality == energy.Estimated {
-		p.blank()
-		p.text(p.caution(" ESTIMATE ")+" ", "no counter was read: the joules follow from the CPU time by a model", p.normal)
-	}
+	p.estimate(c.Sides[0].Source)
 	p.blank()
 	if c.Gate != nil {
 		p.text("", c.Gate.Verdict, p.gateStyle(c.Gate))
@@ -83,7 +79,8 @@ func comparisonOrigin(c *report.Comparison) string {
 		counts[i] = strconv.Itoa(len(c.Sides[i].Series.Runs))
 		same = same && counts[i] == counts[0]
 	}
-	text := strings.Join(counts, ", ") + " runs"
+	last := len(counts) - 1
+	text := strings.Join(counts[:last], ", ") + " and " + counts[last] + " runs"
 	if same {
 		text = plural(len(c.Sides[0].Series.Runs), "run") + " of each"
 	}
@@ -107,7 +104,7 @@ func changeTable(c *report.Comparison, i int, narrow bool) (header []string, rig
 		if x.Median == nil || y.Median == nil {
 			continue
 		}
-		f := newSummaryFormat(coarser(x, y), report.MeasureUnit(m))
+		f := newSummaryFormat(coarser(x, y), m, c.Sides[0].Source)
 		effect := ch.EffectWord
 		if ch.Effect == nil {
 			effect = "-"
@@ -166,8 +163,8 @@ func (p *page) comparisonFoot(c *report.Comparison) {
 	}
 	p.text(p.dim("  test      "), how+"; the change is Hodges and Lehmann's", p.normal)
 	for i := range c.Pairs {
-		if d := c.Pairs[i].DetectablePct; d != nil {
-			p.text(p.dim("  could see "), "a change of "+percent(*d/100)+" in four cases of five", p.normal)
+		if d := c.Pairs[i].DetectablePct; d != nil && *d < report.HopelessPct {
+			p.text(p.dim("  could see "), "a change of "+strings.TrimPrefix(Change(*d), "+")+" in four cases of five", p.normal)
 			break
 		}
 	}
@@ -183,6 +180,7 @@ func (p *page) comparisonFoot(c *report.Comparison) {
 // comparisonMarkdown writes a comparison for issues and papers.
 func comparisonMarkdown(w io.Writer, c *report.Comparison) error {
 	m := &markdown{}
+	m.estimate(c.Sides[0].Source)
 	if c.Gate != nil {
 		m.para("**%s**", md(c.Gate.Verdict))
 	}

@@ -87,6 +87,8 @@ func historySubject(e *report.HistoryEntry) string {
 		s = "(" + plain(strings.TrimPrefix(e.Schema, "energyprobe.")) + ", newer) " + s
 	case e.Schema == report.DoctorSchema:
 		s = "(doctor) " + s
+	case e.Schema == report.CalibrationSchema:
+		s = "(calibration) " + s
 	case e.Runs > 0:
 		s = "(" + plural(e.Runs, "run") + ") " + s
 	case e.Signal != "":

@@ -69,6 +69,21 @@ func oneSorter() *report.Trials {
 	return t
 }
 
+// guessedSorters are two commands of which a model says what they take.
+func guessedSorters() *report.Trials {
+	t := sorters(8)
+	t.Host, t.Source = estimate().Host, estimate().Source
+	for i := range t.Series {
+		for n := range t.Series[i].Runs {
+			r := &t.Series[i].Runs[n]
+			r.TargetJ, r.Cycles, r.Instructions, r.UncertaintyJ = nil, nil, nil, nil
+			r.DomainsJ = map[string]float64{"package-0": *r.EnergyJ}
+		}
+	}
+	compare.Describe(t)
+	return t
+}
+
 // trialReports are repeated runs and comparisons.
 func trialReports(t *testing.T) map[string]any {
 	t.Helper()
@@ -90,11 +105,12 @@ func trialReports(t *testing.T) map[string]any {
 	noisy := o
 	noisy.Effect = 0.0001
 	return map[string]any{
-		"trials-one": oneSorter(), "trials-two": both,
-		"comparison-two":   settled(compare.Compare(compare.Sides(both, ""), o)),
-		"comparison-few":   settled(compare.Compare(three, noisy)),
-		"comparison-gate":  settled(compare.Gate(stored[1], stored[0], 0.03, o)),
-		"comparison-files": settled(compare.Compare(stored, o)),
+		"trials-one": oneSorter(), "trials-two": both, "trials-estimate": guessedSorters(),
+		"comparison-estimate": settled(compare.Compare(compare.Sides(guessedSorters(), ""), o)),
+		"comparison-two":      settled(compare.Compare(compare.Sides(both, ""), o)),
+		"comparison-few":      settled(compare.Compare(three, noisy)),
+		"comparison-gate":     settled(compare.Gate(stored[1], stored[0], 0.03, o)),
+		"comparison-files":    settled(compare.Compare(stored, o)),
 	}
 }
 

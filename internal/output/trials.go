@@ -30,12 +30,9 @@ func trialsTable(w io.Writer, t *report.Trials, o Options) error {
 		s := &t.Series[i]
 		p.line(p.bold(shorten(plain(s.Name), 2*p.o.Width)))
 		p.line(trialsOutcome(t, s))
-		if t.Source.Quality == energy.Estimated {
-			p.blank()
-			p.text(p.caution(" ESTIMATE ")+" ", "no counter was read: the joules follow from the CPU time by a model", p.normal)
-		}
+		p.estimate(t.Source)
 		p.blank()
-		if header, right, rows := summaryTable(s, p.o.Width < 76); len(rows) > 0 {
+		if header, right, rows := summaryTable(s, t.Source, p.o.Width < 76); len(rows) > 0 {
 			p.grid(header, right, rows)
 		}
 		for _, line := range summaryNotes(s) {
@@ -45,6 +42,32 @@ func trialsTable(w io.Writer, t *report.Trials, o Options) error {
 	p.warningList(t.Warnings)
 	p.trialsFoot(t)
 	return p.writeTo(w)
+}
+
+// runsAreEstimates is what stands over repeated runs and comparisons of which no
+// counter was read.
+const runsAreEstimates = "No energy counter was read: the joules follow from the CPU time by a model, and what a model gets wrong, it gets wrong in every run."
+
+// RunsAreEstimates is what stands over runs of this source, "" where they were
+// measured.
+func RunsAreEstimates(s report.Source) string {
+	if s.Quality != energy.Estimated {
+		return ""
+	}
+	return runsAreEstimates
+}
+
+func (p *page) estimate(s report.Source) {
+	if text := RunsAreEstimates(s); text != "" {
+		p.blank()
+		p.text(p.caution(" ESTIMATE ")+" ", text, p.normal)
+	}
+}
+
+func (m *markdown) estimate(s report.Source) {
+	if text := RunsAreEstimates(s); text != "" {
+		m.para("**ESTIMATE.** %s", text)
+	}
 }
 
 func (p *page) grid(header []string, right []bool, rows [][]string) {
@@ -78,7 +101,7 @@ func trialsOrigin(s report.Source) string {
 }
 
 // summaryTable has a row for each measure that is known.
-func summaryTable(s *report.TrialSeries, narrow bool) (header []string, right []bool, rows [][]string) {
+func summaryTable(s *report.TrialSeries, from report.Source, narrow bool) (header []string, right []bool, rows [][]string) {
 	header, right = []string{"", "Median", "95 % interval", "Spread", "Least", "Most"}, []bool{false, true, true, true, true, true}
 	if narrow {
 		header, right = header[:4], right[:4]
@@ -88,7 +111,7 @@ func summaryTable(s *report.TrialSeries, narrow bool) (header []string, right []
 		if !ok || sum.Median == nil {
 			continue
 		}
-		f := newSummaryFormat(sum, report.MeasureUnit(m))
+		f := newSummaryFormat(sum, m, from)
 		row := []string{rowName(m), f.value(sum.Median), f.span(sum.Low, sum.High), spreadCell(sum.SpreadPct), f.value(sum.Min), f.value(sum.Max)}
 		rows = append(rows, row[:len(header)])
 	}
@@ -101,10 +124,11 @@ type summaryFormat struct {
 	p        prefix
 	decimals int
 	unit     string
+	mark     string // "≈ " before estimates
 }
 
-func newSummaryFormat(s report.Summary, unit string) summaryFormat {
-	f := summaryFormat{p: prefixFor(*s.Median, valueDigits), unit: unit}
+func newSummaryFormat(s report.Summary, measure string, from report.Source) summaryFormat {
+	f := summaryFormat{p: prefixFor(*s.Median, valueDigits), unit: report.MeasureUnit(measure), mark: EstimateMark(measure, from.Quality)}
 	v := f.p.scale(*s.Median)
 	f.decimals = valueDigits - 1 - exponent(v, valueDigits)
 	if half := halfWidth(s); half > 0 {
@@ -115,6 +139,15 @@ func newSummaryFormat(s report.Summary, unit string) summaryFormat {
 	}
 	f.decimals = max(f.decimals, 0)
 	return f
+}
+
+// EstimateMark stands before what a model says of a measure: joules and watts,
+// where no counter was read.
+func EstimateMark(measure string, q energy.Quality) string {
+	if unit := report.MeasureUnit(measure); q == energy.Estimated && (unit == "J" || unit == "W") {
+		return "≈ "
+	}
+	return ""
 }
 
 // halfWidth is that of the median's interval, or else what the spread of the
@@ -133,7 +166,7 @@ func (f summaryFormat) value(v *float64) string {
 	if v == nil {
 		return "-"
 	}
-	return strings.TrimRight(fixed(f.p.scale(*v), f.decimals)+" "+f.p.symbol+f.unit, " ")
+	return f.mark + strings.TrimRight(fixed(f.p.scale(*v), f.decimals)+" "+f.p.symbol+f.unit, " ")
 }
 
 func (f summaryFormat) span(low, high *float64) string {
@@ -210,7 +243,7 @@ func outlierText(s report.Summary, runs []report.Trial, measure string) string {
 		}
 		text := "run " + strconv.Itoa(k+1)
 		if v != nil {
-			text += " (" + newSummaryFormat(s, report.MeasureUnit(measure)).value(v) + ")"
+			text += " (" + newSummaryFormat(s, measure, report.Source{}).value(v) + ")"
 		}
 		each = append(each, text)
 	}
@@ -232,14 +265,19 @@ func (p *page) warningList(all []report.Warning) {
 
 func (p *page) trialsFoot(t *report.Trials) {
 	p.blank()
-	if b := t.Baseline; b != nil {
-		p.text(p.dim("  idle      "), amountOf(b.PowerW, b.UncertaintyW, "W")+", watched for "+seconds(b.DurationS)+" before the first run", p.normal)
+	if t.Baseline != nil {
+		p.text(p.dim("  idle      "), baselineText(t), p.normal)
 	}
 	p.text(p.dim("  runs      "), planText(t), p.normal)
 	if h := hostText(t.Host); h != "" {
 		p.text(p.dim("  host      "), h, p.normal)
 	}
 	p.text(p.dim("  more      "), "every run with --format json or csv", p.normal)
+}
+
+func baselineText(t *report.Trials) string {
+	b := t.Baseline
+	return EstimateMark(report.MeasurePower, t.Source.Quality) + amountOf(b.PowerW, b.UncertaintyW, "W") + ", watched for " + seconds(b.DurationS) + " before the first run"
 }
 
 // amountOf is "12.3 ± 0.4 W".
@@ -274,13 +312,17 @@ func trialsMarkdown(w io.Writer, t *report.Trials) error {
 		s := &t.Series[i]
 		m.para("### %s", code(s.Name))
 		m.para("%s", md(trialsOutcome(t, s)))
-		header, right, rows := summaryTable(s, false)
+		m.estimate(t.Source)
+		header, right, rows := summaryTable(s, t.Source, false)
 		m.table(header, right, escaped(rows))
 		for _, n := range summaryNotes(s) {
 			m.para("%s", md(n))
 		}
 	}
 	m.notes(t.Warnings)
+	if t.Baseline != nil {
+		m.para("The idle machine: %s.", md(baselineText(t)))
+	}
 	m.para("%s. %s", md(planText(t)), md(hostText(t.Host)))
 	_, err := w.Write(m.Bytes())
 	return err

@@ -1,6 +1,8 @@
 package output
 
 import (
+	"math"
+
 	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/report"
 )
@@ -67,6 +69,9 @@ func Amount(j float64, u *float64) string { return amount(j, u) }
 // Change prints a change in percent with its sign: "-7.9 %".
 func Change(pct float64) string {
 	s := percent(pct / 100)
+	if math.Abs(pct) >= 99.95 {
+		s = significant(pct, 3) + " %"
+	}
 	if pct > 0 {
 		s = "+" + s
 	}

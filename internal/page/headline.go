@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/report"
 )
@@ -56,9 +57,17 @@ func pairFacts(d Document, c *report.Comparison) []Fact {
 		ch := p.Changes[c.Measure]
 		out = append(out, Fact{Label: p.B + " against " + p.A + ", " + report.MeasureName(c.Measure),
 			Value: d.known(ch.ChangePct, output.Change, ch.Reason, "pairs[%d].changes.%s.change_pct", i, c.Measure),
-			Note:  intervalNote(ch)})
+			Note:  intervalNote(ch) + ofEstimates(c)})
 	}
 	return out
+}
+
+// ofEstimates says of a change that no joule was measured.
+func ofEstimates(c *report.Comparison) string {
+	if c.Sides[0].Source.Quality == energy.Estimated {
+		return "; of estimates"
+	}
+	return ""
 }
 
 // namedPairs puts the commands in the place of the letters that stand for them
@@ -97,11 +106,16 @@ func seriesFacts(d Document, t *report.Trials) []Fact {
 		if m.Low != nil && m.High != nil {
 			note += ", 95 % interval " + output.Quantity(*m.Low, "J", 4) + " to " + output.Quantity(*m.High, "J", 4)
 		}
+		if t.Source.Quality == energy.Estimated {
+			note = "estimated, " + note
+		}
 		if m.Missing > 0 {
 			note += "; " + output.Count(m.Missing) + " more have no value"
 		}
 		out = append(out, Fact{Label: output.Plain(s.Name),
-			Value: d.known(m.Median, digits("J", 4), m.Reason, "series[%d].summary.energy_j.median", i), Note: note})
+			Value: d.known(m.Median, func(v float64) string {
+				return output.EstimateMark(report.MeasureEnergy, t.Source.Quality) + output.Quantity(v, "J", 4)
+			}, m.Reason, "series[%d].summary.energy_j.median", i), Note: note})
 	}
 	return out
 }

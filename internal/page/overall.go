@@ -31,7 +31,7 @@ func overall(docs []Document, o Options) []Figure {
 			v := *s * p.price / 3600
 			return &v
 		}
-		out = append(out, scatterFigure(priced, "Energy and cost", "cost", "$", func(p *measured) (v, low, high *float64) {
+		out = append(out, scatterFigure(priced, "Energy and cost", costAxis, "", func(p *measured) (v, low, high *float64) {
 			return cost(p, p.time), cost(p, p.timeLow), cost(p, p.timeHigh)
 		}))
 	}
@@ -123,6 +123,9 @@ func ofSeries(d Document, s *report.TrialSeries, path string) measured {
 	return p
 }
 
+// costAxis is what a price was given in: the results don't know any.
+const costAxis = "cost, in the currency of --price"
+
 func scatterFigure(points []measured, title, axis, unit string, x func(*measured) (v, low, high *float64)) Figure {
 	c := plot.ScatterChart{Frame: plot.Frame{Title: title}, XAxis: axis, XUnit: unit, YAxis: "energy", YUnit: "J"}
 	t := &Table{Header: []string{"result", "energy", axis}, Left: 1}
@@ -130,7 +133,7 @@ func scatterFigure(points []measured, title, axis, unit string, x func(*measured
 		p := &points[i]
 		v, low, high := x(p)
 		text := p.timeTxt
-		if axis == "cost" {
+		if axis == costAxis {
 			text = fmt.Sprintf("%.3g", *v)
 		}
 		c.Points = append(c.Points, plot.ScatterPoint{Label: p.label, X: *v, Y: *p.energy, XLow: low, XHigh: high, YLow: p.low, YHigh: p.high,
@@ -179,6 +182,9 @@ func historyFigure(docs []Document) (Figure, bool) {
 	}
 	slices.SortStableFunc(groups, func(a, b group) int { return cmp.Compare(len(b.values), len(a.values)) })
 	hidden := len(groups) - min(len(groups), maxDetails)
+	for len(groups[len(groups)-hidden-1].values) < 2 {
+		hidden++ // it ran once: there is nothing to see between its runs
+	}
 	c := plot.DistributionChart{Frame: plot.Frame{Title: "Runs of the same commands"}, Axis: "energy", Unit: "J"}
 	t := &Table{Header: []string{"command", "runs", "least", "median", "most"}, Left: 1}
 	for _, g := range groups[:len(groups)-hidden] {
@@ -198,7 +204,11 @@ func historyFigure(docs []Document) (Figure, bool) {
 		t.Rows = append(t.Rows, []Value{{Text: g.name}, {Text: output.Count(len(g.values))}, joules(sorted[0]), joules(middle), joules(sorted[len(sorted)-1])})
 	}
 	if hidden > 0 {
-		t.Note = output.Count(hidden) + " more commands have fewer runs and no line here."
+		more := " more commands ran"
+		if hidden == 1 {
+			more = " more command ran"
+		}
+		t.Note = output.Count(hidden) + more + " once, or less often than these: no line here."
 	}
 	return Figure{Kind: "distribution", Title: c.Title, Scene: c.Scene(), Table: t,
 		Caption: "Single runs, made whenever they were made: what lies between them is not known, so no interval is given. compare tests repeated runs."}, true

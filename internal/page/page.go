@@ -64,6 +64,10 @@ const maxDetails = 12
 // once.
 const maxRows = 2000
 
+// maxNamed is how many files are named at the top. The end of the page names
+// all of them.
+const maxNamed = 6
+
 // Value is a number on the page, as text.
 type Value struct {
 	Text   string // "" where it is not known
@@ -267,7 +271,11 @@ func summaryText(docs []Document, files []string) string {
 			parts = append(parts, output.Count(c.n)+" "+c.many)
 		}
 	}
-	return strings.Join(parts, ", ") + " from " + strings.Join(files, ", ")
+	from := strings.Join(files, ", ")
+	if len(files) > maxNamed {
+		from = output.Count(len(files)) + " files, which are named at the end"
+	}
+	return strings.Join(parts, ", ") + " from " + from
 }
 
 // energyValue is a Value of an energy.

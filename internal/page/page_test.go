@@ -3,6 +3,7 @@ package page
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/plot"
 	"github.com/energyprobe/energyprobe/internal/report"
 )
 
@@ -176,6 +179,92 @@ func TestPictures(t *testing.T) {
 		if _, err := Picture(c.docs, c.kind, options()); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: %v, want %s", c.kind, err, c.want)
 		}
+	}
+}
+
+// A plot is found wherever its result stands among the others.
+func TestPictureOfALaterResult(t *testing.T) {
+	docs := append(history(t, 20), Document{File: "comparison.json", Value: comparison()})
+	for _, kind := range []string{"comparison", ""} {
+		s, err := Picture(docs, kind, options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := s.SVG(&b); err != nil || !strings.Contains(b.String(), "Change, with 95 % intervals") {
+			t.Errorf("%q: %.200s (%v)", kind, b.String(), err)
+		}
+	}
+}
+
+// What a model says is called that, before any number.
+func TestEstimatesSaySo(t *testing.T) {
+	estimated := trials()
+	estimated.Source.Quality = energy.Estimated
+	c := comparison()
+	for i := range c.Sides {
+		c.Sides[i].Source.Quality = energy.Estimated
+	}
+	docs := []Document{{File: "trials.json", Value: estimated}, {File: "comparison.json", Value: c}}
+	page := render(t, docs)
+	if n := strings.Count(page, `<p class="alert"><strong>Estimate.</strong> No energy counter was read`); n != 2 {
+		t.Errorf("%d alerts", n)
+	}
+	for _, want := range []string{">≈ 21", "estimated, median of 20 runs", "; of estimates"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%q is not on the page", want)
+		}
+	}
+	var text, lines bytes.Buffer
+	if err := errors.Join(Markdown(&text, docs), CSV(&lines, docs)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"ESTIMATES: no energy counter was read.", " | energy | ≈ ", "| time | 2."} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is not in the Markdown", want)
+		}
+	}
+	for line := range strings.Lines(lines.String()) {
+		if seconds := strings.Contains(line, ",time,"); seconds == strings.Contains(line, ",estimated,") && !strings.HasPrefix(line, "source,") {
+			t.Errorf("wrong quality: %s", line)
+		}
+	}
+}
+
+// A gate's verdict is the gate's.
+func TestGateVerdict(t *testing.T) {
+	c := comparison()
+	c.Gate = &report.Gate{MaxIncreasePct: 3, Verdict: "Not passed: energy changed by +11.4 %; 3.0 % more is allowed."}
+	docs := []Document{{File: "gate.json", Value: c}}
+	var b bytes.Buffer
+	if err := Text(&b, docs); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"page": render(t, docs), "table": b.String()} {
+		if !strings.Contains(text, "3.0 % more is allowed.") {
+			t.Errorf("the %s lacks the verdict", name)
+		}
+	}
+}
+
+// A command that ran once has no line among those that came again.
+func TestCommandsThatRanOnce(t *testing.T) {
+	docs := append(history(t, 8), Document{File: "once.json", Value: stored(t, "run-split-cycles")})
+	f, ok := historyFigure(docs)
+	if !ok || len(f.Table.Rows) != 2 || !strings.HasPrefix(f.Table.Note, "1 more command") {
+		t.Errorf("%d rows, %q", len(f.Table.Rows), f.Table.Note)
+	}
+}
+
+// A change has a colour only where it is seen after adjustment.
+func TestRoleOf(t *testing.T) {
+	low, high, p := 1.0, 5.0, 0.08
+	if r := roleOf(report.Change{LowPct: &low, HighPct: &high, PAdjusted: &p}); r != plot.None {
+		t.Errorf("role %v at p %v", r, p)
+	}
+	p = 0.01
+	if r := roleOf(report.Change{LowPct: &low, HighPct: &high, PAdjusted: &p}); r != plot.More {
+		t.Errorf("role %v at p %v", r, p)
 	}
 }
 

@@ -20,21 +20,32 @@ func Picture(docs []Document, kind string, o Options) (*plot.Scene, error) {
 	if kind != "" && !slices.Contains(Plots(), kind) {
 		return nil, fmt.Errorf("unknown plot %q: use one of %s", kind, strings.Join(Plots(), ", "))
 	}
-	var figures []Figure
-	for _, d := range docs[:min(len(docs), maxDetails)] {
-		figures = append(figures, section(d).Figures...)
+	shown := docs
+	if kind == "" {
+		shown = latest(docs) // as the page has them
 	}
-	figures = append(figures, overall(docs, o)...)
+	first := map[string]Figure{}
+	take := func(figures []Figure) {
+		for _, f := range figures {
+			if _, taken := first[f.Kind]; !taken {
+				first[f.Kind] = f
+			}
+		}
+	}
+	for _, d := range shown {
+		take(section(d).Figures)
+		if f, found := first[kind]; found {
+			return f.Scene.Titled(f.Title), nil
+		}
+	}
+	take(overall(docs, o))
 	var have []string
 	for _, k := range Plots() {
-		i := slices.IndexFunc(figures, func(f Figure) bool { return f.Kind == k })
-		if i < 0 {
-			continue
+		if f, found := first[k]; found && (kind == "" || kind == k) {
+			return f.Scene.Titled(f.Title), nil
+		} else if found {
+			have = append(have, k)
 		}
-		if kind == "" || kind == k {
-			return figures[i].Scene.Titled(figures[i].Title), nil
-		}
-		have = append(have, k)
 	}
 	switch {
 	case len(have) > 0:

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/report"
 )
@@ -22,7 +23,7 @@ type row struct {
 	runs                           int
 	quality                        string
 	reason                         string // why it is not known
-	verdict                        string
+	verdict, letters               string
 }
 
 // rows are the numbers that matter of every result.
@@ -34,7 +35,7 @@ func rows(docs []Document) []row {
 			out = append(out, runRows(d, v)...)
 		case *report.Trials:
 			for i := range v.Series {
-				out = append(out, seriesRows(d, &v.Series[i], fmt.Sprintf("series[%d]", i), string(v.Source.Quality))...)
+				out = append(out, seriesRows(d, &v.Series[i], fmt.Sprintf("series[%d]", i), v.Source.Quality)...)
 			}
 		case *report.Comparison:
 			out = append(out, comparisonRows(d, v)...)
@@ -70,7 +71,7 @@ func runRows(d Document, r *report.Run) []row {
 		quality: "measured", text: output.Seconds(r.DurationS)})
 }
 
-func seriesRows(d Document, s *report.TrialSeries, path, quality string) []row {
+func seriesRows(d Document, s *report.TrialSeries, path string, quality energy.Quality) []row {
 	var out []row
 	for _, key := range report.Measures() {
 		m, measured := s.Summary[key]
@@ -78,9 +79,9 @@ func seriesRows(d Document, s *report.TrialSeries, path, quality string) []row {
 			continue
 		}
 		r := row{source: d.at("%s.summary.%s.median", path, key), kind: "median of runs", subject: s.Name, measure: report.MeasureName(key), value: m.Median,
-			low: m.Low, high: m.High, unit: report.MeasureUnit(key), runs: m.N, quality: quality, reason: m.Reason}
+			low: m.Low, high: m.High, unit: report.MeasureUnit(key), runs: m.N, quality: qualityOf(key, quality), reason: m.Reason}
 		if m.Median != nil {
-			r.text = output.Between(*m.Median, m.Low, m.High, r.unit)
+			r.text = output.EstimateMark(key, quality) + output.Between(*m.Median, m.Low, m.High, r.unit)
 		}
 		out = append(out, r)
 	}
@@ -97,8 +98,13 @@ func comparisonRows(d Document, c *report.Comparison) []row {
 			}
 			r := row{source: d.at("pairs[%d].changes.%s.change_pct", i, key), kind: "change", subject: pairName(c, p), measure: report.MeasureName(key),
 				value: ch.ChangePct, low: ch.LowPct, high: ch.HighPct, unit: "%", reason: ch.Reason}
+			r.quality = qualityOf(key, c.Sides[0].Source.Quality)
 			if key == c.Measure {
 				r.verdict = p.Verdict
+				if c.Gate != nil {
+					r.verdict = c.Gate.Verdict
+				}
+				r.letters = letters(c, p)
 			}
 			if ch.ChangePct != nil {
 				r.text = output.Change(*ch.ChangePct)
@@ -110,6 +116,37 @@ func comparisonRows(d Document, c *report.Comparison) []row {
 		}
 	}
 	return out
+}
+
+// letters say what a verdict's letters stand for, and whether it rests on
+// estimates.
+func letters(c *report.Comparison, p report.Pair) string {
+	text := ""
+	for _, s := range c.Sides {
+		if s.Label != p.A && s.Label != p.B {
+			continue
+		}
+		if text != "" {
+			text += "; "
+		}
+		text += s.Label + " is " + s.Series.Name
+		if s.File != "" {
+			text += " (" + s.File + ")"
+		}
+	}
+	if c.Sides[0].Source.Quality == energy.Estimated {
+		text += "; ESTIMATES: no energy counter was read"
+	}
+	return text
+}
+
+// qualityOf is that of a measure of runs from a source: no model says how long
+// they took.
+func qualityOf(measure string, q energy.Quality) string {
+	if q == energy.Estimated && output.EstimateMark(measure, q) == "" {
+		q = energy.Measured
+	}
+	return string(q)
 }
 
 // CSV writes a line for each number, with all its digits.
@@ -159,7 +196,11 @@ func Markdown(w io.Writer, docs []Document) error {
 	all := rows(docs)
 	for _, r := range all {
 		if r.verdict != "" {
-			fmt.Fprintf(b, "**%s**\n\n", escapeMarkdown(output.Plain(r.verdict)))
+			fmt.Fprintf(b, "**%s**", escapeMarkdown(output.Plain(r.verdict)))
+			if r.letters != "" {
+				fmt.Fprintf(b, " %s.", escapeMarkdown(output.Plain(r.letters)))
+			}
+			fmt.Fprint(b, "\n\n")
 		}
 	}
 	fmt.Fprintf(b, "| %s |\n|---|---|---:|---|---|\n", strings.Join(summaryHeader[:], " | "))
@@ -187,7 +228,11 @@ func Text(w io.Writer, docs []Document) error {
 	table := [][]string{summaryHeader[:]}
 	for _, r := range all {
 		if r.verdict != "" {
-			fmt.Fprintf(b, "%s\n\n", output.Plain(r.verdict))
+			fmt.Fprintln(b, output.Plain(r.verdict))
+			if r.letters != "" {
+				fmt.Fprintf(b, "  %s\n", output.Plain(r.letters))
+			}
+			fmt.Fprintln(b)
 		}
 		cells := r.cells()
 		if s := []rune(cells[0]); len(s) > subjectWidth {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/plot"
 	"github.com/energyprobe/energyprobe/internal/report"
@@ -12,6 +13,7 @@ import (
 
 func trialsSection(d Document, t *report.Trials) Section {
 	s := Section{Title: "Repeated runs", Kicker: "Began " + date(t.StartedAt), Facts: seriesFacts(d, t), Warnings: t.Warnings, Refused: t.Source.Refused}
+	s.Alert = output.RunsAreEstimates(t.Source)
 	if len(t.Series) == 1 {
 		s.Title = output.Plain(t.Series[0].Name)
 	}
@@ -22,7 +24,7 @@ func trialsSection(d Document, t *report.Trials) Section {
 	s.Lead = []string{fmt.Sprintf("%s runs of each command after %s for warming up; %s.", output.Count(t.Plan.Repeat), output.Count(t.Plan.Warmup), order)}
 	refs := make([]seriesRef, len(t.Series))
 	for i := range t.Series {
-		refs[i] = seriesRef{&t.Series[i], fmt.Sprintf("series[%d]", i), output.Plain(t.Series[i].Name)}
+		refs[i] = seriesRef{&t.Series[i], fmt.Sprintf("series[%d]", i), output.Plain(t.Series[i].Name), t.Source.Quality}
 	}
 	s.Figures = distributions(d, refs, report.MeasureEnergy, report.MeasureDuration)
 	s.Tables = []Table{summaryTable(d, refs)}
@@ -41,6 +43,15 @@ func trialsSection(d Document, t *report.Trials) Section {
 type seriesRef struct {
 	*report.TrialSeries
 	path, label string
+	quality     energy.Quality
+}
+
+// value is what shows a value of a measure: in four digits, and what a model
+// says as such.
+func (r seriesRef) value(key string) func(float64) string {
+	return func(v float64) string {
+		return output.EstimateMark(key, r.quality) + output.Quantity(v, report.MeasureUnit(key), 4)
+	}
 }
 
 // distributions draws the runs of every series, a chart for each measure of
@@ -70,7 +81,7 @@ func newStrip(d Document, ref seriesRef, key string) plot.Strip {
 	s := plot.Strip{Label: ref.label, Median: sum.Median, Low: sum.Low, High: sum.High, Q1: sum.Q1, Q3: sum.Q3,
 		Source: d.at("%s.summary.%s", ref.path, key), Outlier: make([]bool, len(ref.Runs))}
 	if sum.Median != nil {
-		s.Title = ref.label + ": median " + output.Between(*sum.Median, sum.Low, sum.High, unit) + " of " + output.Count(sum.N) + " runs"
+		s.Title = ref.label + ": median " + output.EstimateMark(key, ref.quality) + output.Between(*sum.Median, sum.Low, sum.High, unit) + " of " + output.Count(sum.N) + " runs"
 	}
 	for _, i := range sum.Outliers {
 		s.Outlier[i] = true
@@ -81,7 +92,7 @@ func newStrip(d Document, ref seriesRef, key string) plot.Strip {
 			s.Values, s.Titles, s.Sources = append(s.Values, math.NaN()), append(s.Titles, ""), append(s.Sources, "")
 			continue
 		}
-		title := fmt.Sprintf("%s, run %d: %s", ref.label, i+1, output.Quantity(*v, unit, 4))
+		title := fmt.Sprintf("%s, run %d: %s", ref.label, i+1, ref.value(key)(*v))
 		if s.Outlier[i] {
 			title += ", an outlier"
 		}
@@ -118,7 +129,7 @@ func summaryTable(d Document, refs []seriesRef) Table {
 			}
 			unit := report.MeasureUnit(key)
 			cell := func(v *float64, field string) Value {
-				return d.known(v, digits(unit, 4), m.Reason, "%s.summary.%s.%s", ref.path, key, field)
+				return d.known(v, ref.value(key), m.Reason, "%s.summary.%s.%s", ref.path, key, field)
 			}
 			span := Value{Reason: m.Reason, Source: d.at("%s.summary.%s.low", ref.path, key)}
 			if m.Low != nil && m.High != nil {
@@ -135,13 +146,14 @@ func summaryTable(d Document, refs []seriesRef) Table {
 
 func comparisonSection(d Document, c *report.Comparison) Section {
 	s := Section{Title: comparisonTitle(c), Kicker: "Made " + date(c.StartedAt), Facts: pairFacts(d, c), Warnings: c.Warnings}
-	for _, p := range c.Pairs {
-		s.Lead = append(s.Lead, output.Plain(p.Verdict))
+	s.Alert = output.RunsAreEstimates(c.Sides[0].Source)
+	for _, v := range verdicts(c) {
+		s.Lead = append(s.Lead, output.Plain(v))
 	}
 	refs := make([]seriesRef, len(c.Sides))
 	for i := range c.Sides {
 		side := &c.Sides[i]
-		refs[i] = seriesRef{&side.Series, fmt.Sprintf("sides[%d].series", i), output.Plain(side.Label + ": " + side.Series.Name)}
+		refs[i] = seriesRef{&side.Series, fmt.Sprintf("sides[%d].series", i), output.Plain(side.Label + ": " + side.Series.Name), side.Source.Quality}
 	}
 	if len(c.Pairs) > 0 {
 		s.Figures = append(s.Figures, forestFigure(d, c))
@@ -161,6 +173,17 @@ func comparisonSection(d Document, c *report.Comparison) Section {
 	}
 	s.Provenance = append(s.Provenance, Fact{Label: "made by", Value: Value{Text: toolText(c.Tool), Source: d.at("tool")}})
 	return s
+}
+
+// verdicts are the gate's where there was one, and those of the pairs else.
+func verdicts(c *report.Comparison) (all []string) {
+	if c.Gate != nil {
+		return []string{c.Gate.Verdict}
+	}
+	for _, p := range c.Pairs {
+		all = append(all, p.Verdict)
+	}
+	return all
 }
 
 // comparisonTitle names what is compared, so that one comparison can be told
@@ -199,12 +222,12 @@ func forestFigure(d Document, c *report.Comparison) Figure {
 		}
 	}
 	return Figure{Kind: "comparison", Title: "Change, with 95 % intervals", Scene: chart.Scene(), Table: t,
-		Caption: "A change is seen where the interval leaves out 0. Left is less."}
+		Caption: "A change is seen, and has a colour, where the interval leaves out 0 and p, adjusted for several comparisons, is below 5 %. Left is less."}
 }
 
 func roleOf(c report.Change) plot.Role {
 	switch {
-	case c.LowPct == nil || c.HighPct == nil:
+	case c.LowPct == nil || c.HighPct == nil, c.PAdjusted != nil && *c.PAdjusted >= 0.05:
 		return plot.None
 	case *c.HighPct < 0:
 		return plot.Less

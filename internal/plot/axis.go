@@ -80,7 +80,7 @@ var siPrefixes = [...]string{"f", "p", "n", "µ", "m", "", "k", "M", "G", "T", "
 // unitScale returns the SI prefix under which the ticks of an axis read as 1
 // to 999, and the power of ten it stands for. Percent and dollars take none.
 func unitScale(largest float64, unit string) (prefix string, exp int) {
-	if !(largest > 0) || unit == "%" || unit == "" || unit == "$" {
+	if !(largest > 0) || unit == "%" || unit == "" {
 		return "", 0
 	}
 	n := int(math.Floor(math.Log10(largest*(1+1e-9)) / 3))

@@ -196,7 +196,7 @@ func TestSetcapLine(t *testing.T) {
 	}{
 		{"/usr/bin/energyprobe", []Cap{Perfmon}, "sudo setcap cap_perfmon+ep /usr/bin/energyprobe"},
 		{"/opt/e p/x", []Cap{SysRawIO, DACReadSearch, SysRawIO}, "sudo setcap cap_dac_read_search,cap_sys_rawio+ep '/opt/e p/x'"},
-		{"/it's", []Cap{BPF, Perfmon}, `sudo setcap cap_perfmon,cap_bpf+ep '/it'\''s'`},
+		{"/it's", []Cap{BPF, Perfmon}, `sudo setcap cap_perfmon,cap_bpf+ep "/it's"`},
 		{"/$(reboot)", []Cap{63}, "sudo setcap 63+ep '/$(reboot)'"},
 	} {
 		if got := SetcapLine(c.exe, c.caps...); got != c.want {

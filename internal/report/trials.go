@@ -146,6 +146,10 @@ func InTurns(sides []Side) bool {
 	return true
 }
 
+// HopelessPct is a detectable change, tenfold, from which on a percentage says
+// less than that nothing can be seen.
+const HopelessPct = 900
+
 // Pair is one side against the first.
 type Pair struct {
 	A       string            `json:"a"`       // label of the first side

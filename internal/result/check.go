@@ -3,6 +3,7 @@ package result
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/energyprobe/energyprobe/internal/report"
@@ -190,21 +191,62 @@ func (c *checker) series(s *report.TrialSeries) {
 	})
 	c.in("summary", func() {
 		for _, name := range slices.Sorted(maps.Keys(s.Summary)) {
-			c.in(name, func() { c.summary(s.Summary[name], len(s.Runs)) })
+			c.in(name, func() { c.summary(name, s) })
 		}
 	})
 }
 
-func (c *checker) summary(m report.Summary, runs int) {
-	c.ordered("low", m.Low, "high", m.High)
-	c.ordered("q1", m.Q1, "q3", m.Q3)
-	c.ordered("min", m.Min, "max", m.Max)
+// summary is that of a measure. What it says can be told from the runs: one that
+// was changed by hand, or goes with others, is found so.
+func (c *checker) summary(name string, s *report.TrialSeries) {
+	m := s.Summary[name]
+	for _, f := range []struct {
+		low  string
+		l    *float64
+		high string
+		h    *float64
+	}{
+		{"low", m.Low, "high", m.High}, {"q1", m.Q1, "q3", m.Q3}, {"min", m.Min, "max", m.Max},
+		{"min", m.Min, "median", m.Median}, {"median", m.Median, "max", m.Max}, {"q1", m.Q1, "median", m.Median}, {"median", m.Median, "q3", m.Q3},
+		{"low", m.Low, "median", m.Median}, {"median", m.Median, "high", m.High},
+	} {
+		if f.l != nil && f.h != nil && !nearly(*f.l, *f.h) {
+			c.ordered(f.low, f.l, f.high, f.h)
+		}
+	}
 	c.list("outliers", len(m.Outliers), func(i int) {
-		if k := m.Outliers[i]; k < 0 || k >= runs {
-			c.fail("", "there is no run %d among %d", k, runs)
+		if k := m.Outliers[i]; k < 0 || k >= len(s.Runs) {
+			c.fail("", "there is no run %d among %d", k, len(s.Runs))
 		}
 	})
+	if m.N+m.Missing > len(s.Runs) {
+		c.fail("n", "%d and %d missing: there are %d runs", m.N, m.Missing, len(s.Runs))
+	}
+	var values []float64
+	for i := range s.Runs {
+		if v := s.Runs[i].Value(name); v != nil {
+			values = append(values, *v)
+		}
+	}
+	n := len(values)
+	if n != m.N || n == 0 {
+		return // net joules and the like that the runs of an older version lack
+	}
+	slices.Sort(values)
+	for _, f := range []struct {
+		name string
+		said *float64
+		is   float64
+	}{{"min", m.Min, values[0]}, {"max", m.Max, values[n-1]}, {"median", m.Median, (values[(n-1)/2] + values[n/2]) / 2}} {
+		if f.said != nil && !nearly(*f.said, f.is) {
+			c.fail(f.name, "%v, but of the runs it is %v: one of them was changed", *f.said, f.is)
+		}
+	}
 }
+
+// nearly reports whether two numbers are the same but for the digits that some
+// programs leave out when they copy JSON.
+func nearly(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b)) }
 
 func (c *checker) comparison(v *report.Comparison) {
 	var labels []string
@@ -212,6 +254,9 @@ func (c *checker) comparison(v *report.Comparison) {
 		labels = append(labels, v.Sides[i].Label)
 		c.in("series", func() { c.series(&v.Sides[i].Series) })
 	})
+	if len(v.Sides) < 2 {
+		c.fail("sides", "want two or more, got %d", len(v.Sides))
+	}
 	if !slices.Contains(report.Measures(), v.Measure) {
 		c.fail("measure", "want one of %v, got %q", report.Measures(), v.Measure)
 	}

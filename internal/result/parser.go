@@ -21,11 +21,8 @@ type parser struct {
 	pos   int
 	path  []step
 	types map[reflect.Type]*shape
-	names [64]name // of fields, seen before
+	texts [1024]string // seen before, each where its hash says
 }
-
-// name is that of a field, as it stands in the file and as it reads.
-type name struct{ raw, name string }
 
 // step is a part of a path: a field or, with no name, an index.
 type step struct {
@@ -89,8 +86,8 @@ func (p *parser) here() string {
 	case '[':
 		return "a list"
 	case '"':
-		var s string
-		if p.str(&s) != nil {
+		s, err := p.str()
+		if err != nil {
 			return "a text that does not end"
 		}
 		return strconv.Quote(shorten(s))
@@ -228,47 +225,50 @@ func (p *parser) raw() ([]byte, error) {
 	return nil, p.problem("the file ends here: it was cut off")
 }
 
-func (p *parser) str(s *string) error {
+func (p *parser) str() (string, error) {
 	start := p.pos
 	raw, err := p.raw()
 	if err != nil {
-		return err
+		return "", err
 	}
+	h := uint32(2166136261) // FNV-1a
 	for _, c := range raw {
 		if c == '\\' || c >= 0x80 { // escapes, and what may not be UTF-8
-			if json.Unmarshal(raw, s) != nil {
-				p.pos = start
-				return p.problem("this text is not valid JSON")
-			}
-			return nil
+			p.pos = start
+			return p.unescaped()
 		}
+		h = (h ^ uint32(c)) * 16777619
 	}
-	*s = string(raw[1 : len(raw)-1])
-	return nil
+	return p.shared(raw[1:len(raw)-1], h), nil
+}
+
+// unescaped is str where the text is not as it stands there.
+func (p *parser) unescaped() (s string, err error) {
+	start := p.pos
+	raw, err := p.raw()
+	if err == nil && json.Unmarshal(raw, &s) != nil {
+		p.pos = start
+		err = p.problem("this text is not valid JSON")
+	}
+	return s, err
+}
+
+// shared returns text, whose hash this is, as a string. A series repeats its few names millions of
+// times, and a history its programs, units and reasons: what was seen last in
+// its place is quicker than a map, and needs no memory.
+func (p *parser) shared(text []byte, hash uint32) string {
+	slot := &p.texts[hash%uint32(len(p.texts))]
+	if *slot != string(text) {
+		*slot = string(text)
+	}
+	return *slot
 }
 
 func (p *parser) key() (string, error) {
 	if p.pos < len(p.data) && p.data[p.pos] != '"' {
 		return "", p.wanted("the name of a field")
 	}
-	start := p.pos
-	raw, err := p.raw()
-	if err != nil {
-		return "", err
-	}
-	// A series repeats its few names millions of times: where they were seen
-	// last is quicker than a map.
-	slot := &p.names[(len(raw)*7+int(raw[1])+int(raw[len(raw)-2])*31)%len(p.names)]
-	if slot.raw == string(raw) {
-		return slot.name, nil
-	}
-	var s string
-	p.pos = start
-	if err := p.str(&s); err != nil {
-		return "", err
-	}
-	*slot = name{string(raw), s}
-	return s, nil
+	return p.str()
 }
 
 // number reads a number as JSON writes it, which is narrower than what Go
@@ -373,8 +373,8 @@ func (p *parser) value(v reflect.Value) error {
 	case reflect.Map:
 		return p.mapping(v)
 	case reflect.String:
-		var s string
-		if err := p.str(&s); err != nil {
+		s, err := p.str()
+		if err != nil {
 			return err
 		}
 		v.SetString(s)
@@ -484,8 +484,8 @@ func (p *parser) structure(v reflect.Value) error {
 
 func (p *parser) time(v reflect.Value) error {
 	start := p.pos
-	var s string
-	if err := p.str(&s); err != nil {
+	s, err := p.str()
+	if err != nil {
 		return err
 	}
 	t, err := time.Parse(time.RFC3339Nano, s)

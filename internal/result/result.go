@@ -41,9 +41,14 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Examination stands for what doctor wrote, which holds no measurement. A
+// history may have it among results.
+type Examination struct{}
+
 // Decode returns the documents in data, each a *report.Run, *report.Trials,
 // *report.Comparison, *report.Calibration, *report.Bench or
-// *report.BenchComparison. name is that of the file, for errors, which are of type
+// *report.BenchComparison, or of a history's an Examination. name is that of the
+// file, for errors, which are of type
 // *Error.
 func Decode(name string, data []byte) ([]any, error) {
 	p := &parser{data: data, types: map[reflect.Type]*shape{}}
@@ -85,6 +90,11 @@ func (p *parser) document() (any, error) {
 		v = new(report.Bench)
 	case report.BenchComparisonSchema:
 		v = new(report.BenchComparison)
+	case report.DoctorSchema:
+		if len(p.path) > 0 { // in a history, which keeps what doctor says as well
+			return Examination{}, p.skip()
+		}
+		fallthrough
 	default:
 		p.push("schema")
 		return nil, p.problem("want one of %s, %s, %s, %s, %s, %s, got %q%s", report.RunSchema, report.TrialsSchema, report.ComparisonSchema,
@@ -142,7 +152,7 @@ func (p *parser) schema() (schema string, kept bool, err error) {
 			return p.skip()
 		}
 		found = true
-		if err := p.str(&schema); err != nil {
+		if schema, err = p.str(); err != nil {
 			return err
 		}
 		return errStop

@@ -115,6 +115,11 @@ func TestHistory(t *testing.T) {
 	if want := `h.jsonl: document 2: result.series[0].runs[0].energy_j: want a number, got "x"`; err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)
 	}
+	// What doctor wrote stands among results, but is none.
+	docs, err = result.Decode("h.jsonl", []byte(line+`{"entry":{},"result":{"schema":"energyprobe.doctor/v1","checks":[]}}`+"\n"+line))
+	if err != nil || len(docs) != 3 || docs[1] != (result.Examination{}) {
+		t.Errorf("%v (%v)", docs, err)
+	}
 	for _, bad := range []string{`{"result":{}}`, `{"result":{"result":` + trials + `}}`, `{"result":3}`} {
 		if docs, err := result.Decode("h.jsonl", []byte(bad)); err == nil {
 			t.Errorf("%s gave %v", bad, docs)
@@ -182,6 +187,12 @@ func TestBadFiles(t *testing.T) {
 		{edit(run, `{"package-0":1}`, `{"package-0":"x"}`), `samples[0].energy_j.package-0: want a number, got "x"`},
 		{edit(edit(run, `,"dram-0":null`, ``), `"total":{"energy_j":3}`, `"total":{"energy_j":3,"low_j":5,"high_j":4}`), `total.low_j: 5 is above high_j, which is 4`},
 		{edit(comparison, `"low_pct":0`, `"low_pct":5`), `pairs[0].changes.energy_j.low_pct: 5 is above high_pct, which is 2`},
+		{edit(trials, `"median":5`, `"median":5,"min":6`), `series[0].summary.energy_j.min: 6 is above median, which is 5`},
+		{edit(trials, `"median":5`, `"median":9,"min":4,"max":9`), `series[0].summary.energy_j.min: 4, but of the runs it is 5: one of them was changed`},
+		{edit(trials, `"median":5`, `"median":9,"max":9`), `series[0].summary.energy_j.max: 9, but of the runs it is 5: one of them was changed`},
+		{edit(trials, `"median":5`, `"median":9`), `series[0].summary.energy_j.median: 9, but of the runs it is 5: one of them was changed`},
+		{edit(trials, `"n":1`, `"n":3`), `series[0].summary.energy_j.n: 3 and 0 missing: there are 2 runs`},
+		{`{"schema":"energyprobe.comparison/v1","run_id":"c","measure":"energy_j","sides":[],"pairs":[]}`, `sides: want two or more, got 0`},
 		{edit(comparison, `"b":"B"`, `"b":"C"`), `pairs[0].b: no side has the label "C"`},
 		{edit(comparison, `"measure":"energy_j"`, `"measure":"ergs"`), `measure: want one of`},
 		{edit(calibration, `"points":[`, `"loads":[`), `points: this field is missing`},

@@ -17,6 +17,8 @@ func Quote(s string) string {
 		return "''"
 	case !printable(s):
 		return ansiQuote(s)
+	case strings.Contains(s, "'") && !strings.ContainsAny(s, "\"$`\\!"):
+		return `"` + s + `"` // easier to read than '\''
 	case strings.ContainsFunc(s, needsQuotes):
 		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 	}

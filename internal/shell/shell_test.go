@@ -13,7 +13,11 @@ func TestQuote(t *testing.T) {
 		{"-j8", "-j8"},
 		{"", "''"},
 		{"a b", "'a b'"},
-		{"it's", `'it'\''s'`},
+		{"it's", `"it's"`},
+		{"print('a b')", `"print('a b')"`},
+		{"it's $5", `'it'\''s $5'`},
+		{"it's!", `'it'\''s!'`},
+		{"it's \"so\"", `'it'\''s "so"'`},
 		{"$HOME", "'$HOME'"},
 		{"a\nb", `$'a\nb'`},
 		{"\x1b[31m", `$'\033[31m'`},
@@ -32,6 +36,7 @@ func FuzzJoin(f *testing.F) {
 	f.Add("make", "-j8")
 	f.Add("sh", "a 'b' $c \\ \n\t\x1b\xff*")
 	f.Add("", "=~#")
+	f.Add("it's", "it's *? {a,b} ~")
 	f.Fuzz(func(t *testing.T, a, b string) {
 		if strings.ContainsRune(a+b, 0) {
 			t.Skip("no argument holds a 0 byte")

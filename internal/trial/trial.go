@@ -11,6 +11,7 @@
 package trial
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ type Command struct {
 	Name       string // as the user gave it
 	Argv       []string
 	Parameters map[string]string // of a sweep
+	Prepare    string            // shell command before each of its runs, in the place of the common one
 }
 
 // Options says what to run and how often.
@@ -68,7 +70,7 @@ type Options struct {
 type Progress struct {
 	What string        // the command, or what else is done
 	Done int           // runs made, warm-ups included
-	Runs int           // of so many
+	Runs int           // of so many; 0 before the first
 	Left time.Duration // until the end, estimated; 0 while it is not known
 	Over bool          // nothing comes any more
 }
@@ -101,7 +103,7 @@ func Run(ctx context.Context, o Options) (*report.Trials, error) {
 		Schema: report.TrialsSchema, RunID: report.NewID(), StartedAt: time.Now(), Tool: o.Session.Tool,
 		Plan: report.TrialPlan{
 			Repeat: o.Repeat, Warmup: o.Warmup, Seed: o.Seed, Rounds: len(o.Commands) > 1,
-			Shell: o.Shell, Prepare: o.Prepare, Cleanup: o.Cleanup,
+			Shell: o.Shell, Prepare: preparation(o), Cleanup: o.Cleanup,
 		},
 		Warnings: []report.Warning{},
 	}
@@ -118,6 +120,20 @@ func Run(ctx context.Context, o Options) (*report.Trials, error) {
 	r.t.DurationS = time.Since(r.t.StartedAt).Seconds()
 	compare.Describe(r.t)
 	return r.t, err
+}
+
+// preparation is what ran before each run, for the report.
+func preparation(o Options) string {
+	var each []string
+	own := false
+	for i, c := range o.Commands {
+		each = append(each, fmt.Sprintf("%d: %s", i+1, cmp.Or(c.Prepare, o.Prepare, "nothing")))
+		own = own || c.Prepare != ""
+	}
+	if !own {
+		return o.Prepare
+	}
+	return strings.Join(each, "; ")
 }
 
 // relay passes signals on to the sessions and notes those that ask for an end:
@@ -175,7 +191,7 @@ func (r *runner) left() time.Duration {
 
 func (r *runner) all() error {
 	if r.Baseline > 0 {
-		r.say(Progress{What: "the idle machine, for " + r.Baseline.String(), Runs: r.runs})
+		r.say(Progress{What: fmt.Sprintf("watching the idle machine for %v, then %d runs", r.Baseline, r.runs)})
 		if err := r.watchIdle(); err != nil {
 			return err
 		}
@@ -214,7 +230,7 @@ func (r *runner) one(i, n int, warmup bool) (*report.Run, error) {
 		return nil, err
 	}
 	r.say(Progress{What: r.Commands[i].Name, Done: r.done, Runs: r.runs, Left: r.left()})
-	if err := r.aside("preparation", r.Prepare, i); err != nil {
+	if err := r.aside("preparation", cmp.Or(r.Commands[i].Prepare, r.Prepare), i); err != nil {
 		return nil, err
 	}
 	o := r.Session
