@@ -24,7 +24,7 @@ var layers = [][]string{
 // narrow lists packages that see less than the layers below them.
 var narrow = map[string][]string{
 	"internal/output": {"internal/report", "internal/energy", "internal/shell"},
-	"internal/page":   {"internal/output", "internal/plot", "internal/report", "internal/energy"},
+	"internal/page":   {"internal/output", "internal/plot", "internal/report", "internal/energy", "internal/matrix"},
 	"internal/result": {"internal/report"},
 	"internal/report": {"internal/energy"},
 	"internal/energy": {},

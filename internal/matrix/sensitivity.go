@@ -131,10 +131,10 @@ func ends(c *report.BenchComparison) {
 		used  bool
 	}{
 		{"both as estimated", mid, mid, true},
-		{"both at the low end of their range", low, low, false},
+		{"both at the low end", low, low, false},
 		{"both at the high end", high, high, false},
-		{c.B.Label + " at the low end, " + c.A.Label + " at the high end", high, low, false},
-		{c.B.Label + " at the high end, " + c.A.Label + " at the low end", low, high, false},
+		{c.B.Label + " at the low, " + c.A.Label + " at the high", high, low, false},
+		{c.B.Label + " at the high, " + c.A.Label + " at the low", low, high, false},
 	} {
 		var factors []float64
 		for i := range c.Pairs {

@@ -1,17 +1,19 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/plot"
 )
 
 // Plots lists the kinds of plots, first what tells most.
 func Plots() []string {
-	return []string{"comparison", "distribution", "power", "phases", "attribution", "processes", "scatter",
-		"errors", "parity", "utilisation", "residuals", "drift"}
+	return []string{"energy-cost", "energy-time", "comparison", "distribution", "power", "phases", "attribution", "processes", "scatter",
+		"errors", "parity", "utilisation", "residuals", "drift", "sensitivity"}
 }
 
 // Picture returns one plot of the results: the first of its kind, or with kind
@@ -21,7 +23,13 @@ func Picture(docs []Document, kind string, o Options) (*plot.Scene, error) {
 		return nil, fmt.Errorf("unknown plot %q: use one of %s", kind, strings.Join(Plots(), ", "))
 	}
 	var figures []Figure
+	if of, _ := cellsOf(docs); len(of) > 0 {
+		figures = benchSection(docs, o).Figures
+	}
 	for _, d := range docs[:min(len(docs), maxDetails)] {
+		if isCells(d) {
+			continue
+		}
 		figures = append(figures, section(d).Figures...)
 	}
 	figures = append(figures, overall(docs, o)...)
@@ -30,6 +38,9 @@ func Picture(docs []Document, kind string, o Options) (*plot.Scene, error) {
 		i := slices.IndexFunc(figures, func(f Figure) bool { return f.Kind == k })
 		if i < 0 {
 			continue
+		}
+		if (kind == "" || kind == k) && slices.ContainsFunc(tradeKinds[:], func(t tradeKind) bool { return t.kind == k }) {
+			return stacked(figures, k), nil
 		}
 		if kind == "" || kind == k {
 			return figures[i].Scene.Titled(figures[i].Title), nil
@@ -43,4 +54,21 @@ func Picture(docs []Document, kind string, o Options) (*plot.Scene, error) {
 		return nil, fmt.Errorf("these results have no data for a plot; energyprobe run --interval 10ms records power over time")
 	}
 	return nil, fmt.Errorf("these results have no data for the plot %s", kind)
+}
+
+// stacked puts the plots of one kind below one another: there is one for each
+// application.
+func stacked(figures []Figure, kind string) *plot.Scene {
+	var scenes []*plot.Scene
+	name := ""
+	for _, f := range figures {
+		if f.Kind == kind {
+			scenes = append(scenes, f.Scene.Titled(f.Title))
+			name = cmp.Or(name, f.Title)
+		}
+	}
+	if len(scenes) > 1 {
+		name = "Energy and " + strings.TrimPrefix(kind, "energy-") + " of " + output.Count(len(scenes)) + " applications"
+	}
+	return plot.Stack(name, scenes...)
 }
