@@ -208,7 +208,7 @@ func globalTable(v benchView) Table {
 		out.Header = append(out.Header, name+" "+currencySign(t.Currency), name+" T (s)", name+" e (J)")
 	}
 	for i, r := range t.Rows {
-		row := []Value{{Text: archMemory(r.Arch, r.MemoryMB)}}
+		row := []Value{{Text: unbroken(archMemory(r.Arch, r.MemoryMB))}}
 		for k := range r.Entries {
 			e := &r.Entries[k]
 			at := func(field string) string {
