@@ -25,7 +25,7 @@ var layers = [][]string{
 var narrow = map[string][]string{
 	"internal/output": {"internal/report", "internal/energy", "internal/shell"},
 	"internal/page":   {"internal/output", "internal/plot", "internal/report", "internal/energy", "internal/matrix"},
-	"internal/result": {"internal/report"},
+	"internal/result": {"internal/report", "internal/energy"},
 	"internal/report": {"internal/energy"},
 	"internal/energy": {},
 	// It keeps results, however they came about.
