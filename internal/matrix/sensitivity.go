@@ -192,6 +192,9 @@ func wattsSentence(c *report.BenchComparison) string {
 		rest := *equal.MeanPct
 		share := math.Abs(*used.MeanPct - rest)
 		s := fmt.Sprintf("Of the %s %s energy, %.1f points are no more than the ratio of the watts assumed (%s)", points(change), word, share, ratioText(c, used))
+		if rest*(*used.MeanPct) < 0 || share > change { // the watts turn it around, or it would be more without them
+			s = fmt.Sprintf("The %s %s energy rests on the ratio of the watts assumed (%s), which moves it by %.1f points", points(change), word, ratioText(c, used), share)
+		}
 		return s + fmt.Sprintf(": at equal watts it is %s.", signed(rest))
 	case best != nil && best != worst:
 		return fmt.Sprintf("The ranges of the estimate leave open anything from %s (%s) to %s (%s).", signed(*best.MeanPct), best.Assumption, signed(*worst.MeanPct), worst.Assumption)
