@@ -24,8 +24,8 @@ var layers = [][]string{
 // narrow lists packages that see less than the layers below them.
 var narrow = map[string][]string{
 	"internal/output": {"internal/report", "internal/energy", "internal/shell"},
-	"internal/page":   {"internal/output", "internal/plot", "internal/report", "internal/energy"},
-	"internal/result": {"internal/report"},
+	"internal/page":   {"internal/output", "internal/plot", "internal/report", "internal/energy", "internal/matrix"},
+	"internal/result": {"internal/report", "internal/energy"},
 	"internal/report": {"internal/energy"},
 	"internal/energy": {},
 	// It keeps results, however they came about.

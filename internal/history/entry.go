@@ -78,7 +78,7 @@ func Describe(v any) (report.HistoryEntry, error) {
 	case *report.Bench:
 		e = ofBench(v)
 	case *report.BenchComparison:
-		e = report.HistoryEntry{ID: v.RunID, Schema: v.Schema, StartedAt: v.StartedAt, Quality: v.Quality, Runs: v.A.Cells + v.B.Cells,
+		e = report.HistoryEntry{ID: v.RunID, Schema: v.Schema, StartedAt: v.StartedAt, Quality: v.Quality,
 			Subject: clipText(v.B.Label + " against " + v.A.Label), Warnings: len(v.Warnings), Tool: v.Tool.Version}
 		e.Reason = "a comparison has the energies of its sides"
 	default:

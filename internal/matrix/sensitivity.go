@@ -131,10 +131,10 @@ func ends(c *report.BenchComparison) {
 		used  bool
 	}{
 		{"both as estimated", mid, mid, true},
-		{"both at the low end of their range", low, low, false},
+		{"both at the low end", low, low, false},
 		{"both at the high end", high, high, false},
-		{c.B.Label + " at the low end, " + c.A.Label + " at the high end", high, low, false},
-		{c.B.Label + " at the high end, " + c.A.Label + " at the low end", low, high, false},
+		{c.B.Label + " at the low, " + c.A.Label + " at the high", high, low, false},
+		{c.B.Label + " at the high, " + c.A.Label + " at the low", low, high, false},
 	} {
 		var factors []float64
 		for i := range c.Pairs {
@@ -192,6 +192,9 @@ func wattsSentence(c *report.BenchComparison) string {
 		rest := *equal.MeanPct
 		share := math.Abs(*used.MeanPct - rest)
 		s := fmt.Sprintf("Of the %s %s energy, %.1f points are no more than the ratio of the watts assumed (%s)", points(change), word, share, ratioText(c, used))
+		if rest*(*used.MeanPct) < 0 || share > change { // the watts turn it around, or it would be more without them
+			s = fmt.Sprintf("The %s %s energy rests on the ratio of the watts assumed (%s), which moves it by %.1f points", points(change), word, ratioText(c, used), share)
+		}
 		return s + fmt.Sprintf(": at equal watts it is %s.", signed(rest))
 	case best != nil && best != worst:
 		return fmt.Sprintf("The ranges of the estimate leave open anything from %s (%s) to %s (%s).", signed(*best.MeanPct), best.Assumption, signed(*worst.MeanPct), worst.Assumption)

@@ -10,7 +10,7 @@ import (
 )
 
 // docFiles are those with examples.
-var docFiles = [...]string{"../../docs/output.md", "../../docs/attribution.md", "../../docs/calibrate.md", "../../docs/compare.md", "../../docs/cpu.md", "../../docs/history.md", "../../docs/phases.md"}
+var docFiles = [...]string{"../../docs/output.md", "../../docs/attribution.md", "../../docs/bench.md", "../../docs/calibrate.md", "../../docs/compare.md", "../../docs/cpu.md", "../../docs/history.md", "../../docs/phases.md"}
 
 // An example in a document is a comment that names a golden file, with
 // the lines to show, and the block after it.

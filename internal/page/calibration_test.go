@@ -229,7 +229,7 @@ func TestCalibrationHeadline(t *testing.T) {
 		"a run":   {[]Document{run, {File: "c.json", Value: calibration(t)}}, []string{"web-07: " + calibration(t).Best + " is off by", "web-07: TDP x utilisation is off by", "machine, ", "mean power"}},
 		"refused": {[]Document{run, {File: "c.json", Value: refused(t)}}, []string{"web-07: grade", "machine, ", "mean power", "time"}},
 	} {
-		facts := headline(c.docs)
+		facts := headline(c.docs, options())
 		if len(facts) != len(c.want) {
 			t.Errorf("%s: %d facts, want %d", name, len(facts), len(c.want))
 			continue

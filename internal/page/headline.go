@@ -14,12 +14,21 @@ const maxHeadline = 4
 
 // headline is the numbers that matter most: what was compared, else what was
 // repeated, else what was calibrated and what was run.
-func headline(docs []Document) []Fact {
+func headline(docs []Document, o Options) []Fact {
 	var compared, repeated, calibrated, single []Fact
+	if v, err := viewOf(docs, o); err == nil {
+		compared = v.facts()
+	}
 	for _, d := range docs {
 		switch v := d.Value.(type) {
 		case *report.Comparison:
 			compared = append(compared, namedPairs(pairFacts(d, v), v)...)
+		case *report.BenchComparison:
+			compared = append(compared, benchChangeFacts(d, v)...)
+		case *report.Bench:
+			if v.Kind == report.BenchHost {
+				single = append(single, hostBenchSection(d, v).Facts...)
+			}
 		case *report.Trials:
 			repeated = append(repeated, seriesFacts(d, v)...)
 		case *report.Calibration:
@@ -151,7 +160,7 @@ func latest(docs []Document) []Document {
 
 func rank(d Document) int {
 	switch d.Value.(type) {
-	case *report.Comparison:
+	case *report.Comparison, *report.BenchComparison, *report.Bench:
 		return 0
 	case *report.Trials:
 		return 1

@@ -24,7 +24,7 @@ type Document struct {
 	File  string
 	Index int // from 0, in a file of several
 	Many  bool
-	Value any // *report.Run, *report.Trials, *report.Comparison or *report.Calibration
+	Value any // *report.Run, *report.Trials, *report.Comparison, *report.Calibration, *report.Bench or *report.BenchComparison
 }
 
 // at names a field of the document: "base.json: total.energy_j".
@@ -141,6 +141,7 @@ type Section struct {
 	Lead              []string // sentences: verdicts first
 	Alert             string   // what has to be known before any number
 	Facts             []Fact
+	First             []Table // before the charts
 	Figures           []Figure
 	Tables            []Table
 	Warnings          []report.Warning
@@ -192,7 +193,7 @@ func hash(s string) string {
 func build(docs []Document, o Options) view {
 	v := view{Tool: strings.TrimSpace(o.Tool.Name + " " + o.Tool.Version), Title: "Energy report"}
 	v.Files = files(docs)
-	v.Headline = headline(docs)
+	v.Headline = headline(docs, o)
 	v.Summary = summaryText(docs, v.Files)
 	v.Figures = overall(docs, o)
 	shown := docs
@@ -201,16 +202,33 @@ func build(docs []Document, o Options) view {
 		v.Omitted = fmt.Sprintf("Of %s results, the latest %d are shown one by one; the charts above hold all of them.",
 			output.Count(len(docs)), len(shown))
 	}
-	for i, d := range shown {
-		s := section(d)
-		s.ID = fmt.Sprintf("result-%d", i+1)
-		v.Sections = append(v.Sections, s)
+	cells := false
+	for _, d := range shown {
+		if isCells(d) {
+			if cells {
+				continue
+			}
+			cells = true
+			v.Sections = append(v.Sections, benchSection(docs, o))
+			continue
+		}
+		v.Sections = append(v.Sections, section(d))
+	}
+	for i := range v.Sections {
+		v.Sections[i].ID = fmt.Sprintf("result-%d", i+1)
 	}
 	v.Contents = len(v.Sections) > 2
 	if len(v.Sections) == 1 {
 		v.Title = v.Sections[0].Title
 	}
 	return v
+}
+
+// isCells reports whether a document is cells, which all documents have one
+// section of.
+func isCells(d Document) bool {
+	b, is := d.Value.(*report.Bench)
+	return is && b.Kind != report.BenchHost
 }
 
 func section(d Document) Section {
@@ -223,6 +241,10 @@ func section(d Document) Section {
 		return comparisonSection(d, x)
 	case *report.Calibration:
 		return calibrationSection(d, x)
+	case *report.Bench:
+		return hostBenchSection(d, x)
+	case *report.BenchComparison:
+		return benchComparisonSection(d, x)
 	}
 	return Section{Title: "Unknown result"}
 }
@@ -245,15 +267,17 @@ func files(docs []Document) []string {
 }
 
 func summaryText(docs []Document, files []string) string {
-	var runs, trials, comparisons, calibrations int
+	var runs, trials, comparisons, calibrations, benches int
 	for _, d := range docs {
 		switch d.Value.(type) {
 		case *report.Run:
 			runs++
 		case *report.Trials:
 			trials++
-		case *report.Comparison:
+		case *report.Comparison, *report.BenchComparison:
 			comparisons++
+		case *report.Bench:
+			benches++
 		case *report.Calibration:
 			calibrations++
 		}
@@ -263,7 +287,7 @@ func summaryText(docs []Document, files []string) string {
 		n         int
 		one, many string
 	}{{comparisons, "comparison", "comparisons"}, {trials, "series of repeated runs", "series of repeated runs"},
-		{calibrations, "calibration", "calibrations"}, {runs, "run", "runs"}} {
+		{calibrations, "calibration", "calibrations"}, {benches, "benchmark", "benchmarks"}, {runs, "run", "runs"}} {
 		switch {
 		case c.n == 1:
 			parts = append(parts, "1 "+c.one)

@@ -28,7 +28,7 @@ type row struct {
 
 // rows are the numbers that matter of every result.
 func rows(docs []Document) []row {
-	var out []row
+	out := benchRows(docs, Options{})
 	for _, d := range docs {
 		switch v := d.Value.(type) {
 		case *report.Run:
@@ -41,6 +41,12 @@ func rows(docs []Document) []row {
 			out = append(out, comparisonRows(d, v)...)
 		case *report.Calibration:
 			out = append(out, calibrationRows(d, v)...)
+		case *report.BenchComparison:
+			out = append(out, benchChangeRows(d, v)...)
+		case *report.Bench:
+			if v.Kind == report.BenchHost {
+				out = append(out, hostBenchRows(d, v)...)
+			}
 		}
 	}
 	return out

@@ -26,6 +26,10 @@ func startedAt(v any) time.Time {
 		return v.StartedAt
 	case *report.Calibration:
 		return v.StartedAt
+	case *report.Bench:
+		return v.StartedAt
+	case *report.BenchComparison:
+		return v.StartedAt
 	}
 	return time.Time{}
 }

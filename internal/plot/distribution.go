@@ -24,6 +24,7 @@ type DistributionChart struct {
 	Frame
 	Axis, Unit string
 	Strips     []Strip
+	Zero       bool // whether 0 is in the picture, as a line: of changes
 }
 
 // manyDots is how many runs of a strip are drawn one by one. Beyond it equal
@@ -44,10 +45,16 @@ func (c DistributionChart) Scene() *Scene {
 		}
 	}
 	labels = math.Min(labels, s.Width*0.3)
+	if c.Zero {
+		lo, hi = least(lo, 0), most(hi, 0)
+	}
 	lo, hi = widen(lo, hi, false)
 	bottom := y + stripHeight*float64(len(c.Strips))
 	a := newAxis(c.Axis, c.Unit, lo, hi, labels+16, s.Width-8, 7)
 	s.bottom(a, y, bottom)
+	if c.Zero {
+		s.line(Ink, 1.25, Point{a.at(0), y}, Point{a.at(0), bottom})
+	}
 	for i := range c.Strips {
 		strip, top := &c.Strips[i], y+stripHeight*float64(i)
 		s.text(Ink, labels, top+46, normal, End, fit(strip.Label, labels+1, normal))

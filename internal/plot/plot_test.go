@@ -36,6 +36,28 @@ func envelopeOf(columns, samples int, base float64) *Envelope {
 	return e
 }
 
+// tradeChart has two fields, bars of all kinds, a point that another covers and
+// one without a value.
+func tradeChart() TradeChart {
+	c := TradeChart{Frame: Frame{Title: "Energy and time", Draw: true}, XAxis: "time", XUnit: "s", YAxis: "energy", YUnit: "J", Note: "numbers: workers",
+		Keys: []XYKey{{Name: "512 MB", Look: Look{Role: SeriesRole(0)}}, {Name: "1024 MB", Look: Look{Role: SeriesRole(1), Shape: Diamond}}, {Name: "front", Look: Look{Role: Ink}, Line: true, Dashed: true}}}
+	for _, name := range []string{"ARM", "x86"} {
+		p := TradePanel{Title: name}
+		for m := range 2 {
+			s := TradeSeries{Look: Look{Role: SeriesRole(m), Shape: Shape(m)}}
+			for i, workers := range []string{"28", "16", "8", "4"} {
+				x, y := 10*float64(i+1)/float64(m+1), 400-60*float64(i)+90*float64(m)*float64(len(name)-2)
+				s.Points = append(s.Points, TradePoint{Label: workers, X: x, Y: y, XLow: ptr(x - 1), XHigh: ptr(x + 2), YLow: ptr(y - 20), YHigh: ptr(y + 12), Title: name + " <" + workers + ">", Source: "b.json: cells"})
+			}
+			p.Series = append(p.Series, s)
+		}
+		c.Panels = append(c.Panels, p)
+	}
+	last := &c.Panels[1].Series[1]
+	last.Points = append(last.Points, TradePoint{Label: "2", X: math.NaN(), Y: 3}, TradePoint{Label: "1", X: 20, Y: 100})
+	return c
+}
+
 func charts() map[string]*Scene {
 	frame := func(title string) Frame { return Frame{Title: title, Draw: true} }
 	values := []float64{1.02, 1.01, 1, 0.99, 1.03, 1.012, 1.4, math.NaN(), 1.005, 1.01, 1.01}
@@ -52,6 +74,7 @@ func charts() map[string]*Scene {
 	outliers := make([]bool, len(many))
 	outliers[7] = true
 	return map[string]*Scene{
+		"trade": tradeChart().Scene(),
 		"power": PowerChart{Frame: frame("Power over time"), Lines: []PowerLine{
 			{Name: "package-0", Role: SeriesRole(0), Envelope: envelopeOf(200, 4000, 60)},
 			{Name: "package-0, target", Role: SeriesRole(0), Envelope: envelopeOf(200, 4000, 30), Dashed: true},
