@@ -40,6 +40,8 @@ func calibrationTable(w io.Writer, c *report.Calibration, o Options) error {
 				p.text("  "+m.Name+": ", m.Reason, p.dim)
 			}
 		}
+		p.section("The same, in watts")
+		p.grid(wattsTable(c))
 	}
 	if header, right, rows := bandTable(c); len(rows) > 0 {
 		p.section("Mean error by load of the machine, in watts")
@@ -145,36 +147,54 @@ func calibrationOrigin(c *report.Calibration) string {
 }
 
 // allQualityColumns are those of qualityTable.
-const allQualityColumns = 7
+const allQualityColumns = 6
 
 // qualityColumns is how many of them a terminal holds.
 func qualityColumns(width int) int {
-	switch {
-	case width < 76:
+	if width < 76 {
 		return 4
-	case width < 88:
-		return 6
 	}
 	return allQualityColumns
 }
 
 // qualityTable has a row for each model that was tried, and that many columns.
 func qualityTable(c *report.Calibration, columns int) (header []string, right []bool, rows [][]string) {
-	header = []string{"", "Off by", "95 % interval", "Energy", "95 % below", "Covered", "Bias"}[:columns]
-	right = []bool{false, true, true, true, true, true, true}[:columns]
+	header = []string{"", "Off by", "95 % interval", "Energy", "95 % below", "Covered"}[:columns]
+	right = []bool{false, true, true, true, true, true}[:columns]
 	for _, m := range c.Models {
 		e := m.Holdout
 		if e == nil || e.WMAPE.Value == nil {
 			continue
 		}
-		span := "-"
-		if e.WMAPE.Low != nil && e.WMAPE.High != nil {
-			span = percent(*e.WMAPE.Low/100) + " – " + percent(*e.WMAPE.High/100)
-		}
-		row := []string{plain(m.Name), percent(*e.WMAPE.Value / 100), span, changeCell(e.Energy.Value), percentCell(e.P95Pct), percentCell(e.CoveredPct), signedWatts(e.BiasW)}
+		row := []string{plain(m.Name), percent(*e.WMAPE.Value / 100), spanCell(e.WMAPE, percentCell), changeCell(e.Energy.Value), percentCell(e.P95Pct), percentCell(e.CoveredPct)}
 		rows = append(rows, row[:len(header)])
 	}
 	return header, right, rows
+}
+
+// wattsTable is the rest of what is known of how far off each model is.
+func wattsTable(c *report.Calibration) (header []string, right []bool, rows [][]string) {
+	header = []string{"", "MAE", "RMSE", "Bias", "R²", "Energy, 95 % interval"}
+	right = []bool{false, true, true, true, true, true}
+	for _, m := range c.Models {
+		e := m.Holdout
+		if e == nil || e.WMAPE.Value == nil {
+			continue
+		}
+		fit := "-"
+		if e.R2 != nil {
+			fit = fmt.Sprintf("%.3f", *e.R2)
+		}
+		rows = append(rows, []string{plain(m.Name), quantity(e.MAEW, "W", 3), quantity(e.RMSEW, "W", 3), signedWatts(e.BiasW), fit, spanCell(e.Energy, changeCell)})
+	}
+	return header, right, rows
+}
+
+func spanCell(r report.WithRange, cell func(*float64) string) string {
+	if r.Low == nil || r.High == nil {
+		return "-"
+	}
+	return cell(r.Low) + " – " + cell(r.High)
 }
 
 func percentCell(pct *float64) string {
@@ -277,6 +297,9 @@ func calibrationMarkdown(w io.Writer, c *report.Calibration) error {
 	m := &markdown{}
 	m.para("**%s**", md(calibrationAnswer(c)))
 	if header, right, rows := qualityTable(c, allQualityColumns); len(rows) > 0 {
+		m.table(header, right, escaped(rows))
+		header, right, rows = wattsTable(c)
+		m.para("The same, in watts:")
 		m.table(header, right, escaped(rows))
 	}
 	if header, right, rows := bandTable(c); len(rows) > 0 {
