@@ -35,13 +35,12 @@ func calibrationTable(w io.Writer, c *report.Calibration, o Options) error {
 	if header, right, rows := qualityTable(c, qualityColumns(p.o.Width)); len(rows) > 0 {
 		p.section("On work that no model was fitted to")
 		p.grid(header, right, rows)
-		for _, m := range c.Models {
-			if m.Holdout == nil && m.Reason != "" {
-				p.text("  "+m.Name+": ", m.Reason, p.dim)
-			}
-		}
+		p.reasons(c)
 		p.section("The same, in watts")
 		p.grid(wattsTable(c))
+	} else if slices.ContainsFunc(c.Models, untried) {
+		p.section("No model was tried on work that none was fitted to")
+		p.reasons(c)
 	}
 	if header, right, rows := bandTable(c); len(rows) > 0 {
 		p.section("Mean error by load of the machine, in watts")
@@ -69,6 +68,27 @@ func calibrationTable(w io.Writer, c *report.Calibration, o Options) error {
 	p.text(p.dim("  order     "), "drawn from seed "+strconv.FormatInt(c.Plan.Seed, 10), p.normal)
 	p.text(p.dim("  more      "), "every point with --format json or csv", p.normal)
 	return p.writeTo(w)
+}
+
+// untried is whether a model has a reason in place of errors.
+func untried(m report.ModelQuality) bool { return m.Holdout == nil && m.Reason != "" }
+
+// reasons are why models were not tried, each with the models that it stopped.
+func (p *page) reasons(c *report.Calibration) {
+	var order []string
+	names := map[string][]string{}
+	for _, m := range c.Models {
+		if !untried(m) {
+			continue
+		}
+		if names[m.Reason] == nil {
+			order = append(order, m.Reason)
+		}
+		names[m.Reason] = append(names[m.Reason], plain(m.Name))
+	}
+	for _, why := range order {
+		p.text("  ", strings.Join(names[why], ", ")+": "+plain(why), p.dim)
+	}
 }
 
 // socketText is what was learnt of a socket beside its models, "" for nothing.

@@ -100,3 +100,20 @@ func TestCalibrationOfLittle(t *testing.T) {
 		}
 	}
 }
+
+// Where nothing could be tried the reasons are all there is to say.
+func TestCalibrationWithoutLoads(t *testing.T) {
+	c := calibrated()
+	for i := range c.Points {
+		for k := range c.Points[i].Sockets {
+			c.Points[i].Sockets[k].Busy = nil
+		}
+	}
+	calibrate.Conclude(c, calibrate.FactsOf(c))
+	out := string(render(t, Table, c, Options{Width: 200}))
+	for _, want := range []string{"No model was tried", "  tdp-naive, teads, codecarbon-cubic, codecarbon-constant, fan, boavizta-form, tdp-share, ccf: the utilisation of socket 0 is not known\n", "  T0, T1, T2, T3: "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+}
