@@ -345,6 +345,9 @@ func (a *app) experiment(ctx context.Context, f calibrateFlags, c *report.Calibr
 	if err != nil {
 		return errors.Join(err, j.Close())
 	}
+	if !a.quiet { // a kill says nothing any more
+		fmt.Fprintf(a.stderr, "energyprobe: if this is cut short, go on with: energyprobe calibrate --resume %s\n", shell.Quote(path))
+	}
 	ctx, stop := interruptible(ctx)
 	defer stop()
 	line := a.statusLine()
