@@ -3,6 +3,7 @@ package calibrate
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/energyprobe/energyprobe/internal/model"
 	"github.com/energyprobe/energyprobe/internal/report"
@@ -78,6 +79,8 @@ func fitTiers(c *report.Calibration, f Facts) (tiers []model.Tier) {
 		}
 		c.Models = append(c.Models, q)
 	}
+	// Recorded points may bring the warning along.
+	c.Warnings = slices.DeleteFunc(c.Warnings, func(w report.Warning) bool { return w.Code == "nothing-fitted" })
 	if best < 0 {
 		c.Warnings = append(c.Warnings, report.Warning{
 			Code: "nothing-fitted", Message: fmt.Sprintf("no model could be fitted to the %d points", len(c.Points)), Advice: "see the reasons beside the tiers",

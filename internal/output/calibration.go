@@ -130,7 +130,7 @@ func calibrationAnswer(c *report.Calibration) string {
 	best, naive := modelNamed(c, c.Best), modelNamed(c, "tdp-naive")
 	if best == nil || best.Holdout == nil || best.Holdout.WMAPE.Value == nil {
 		for _, v := range c.Verdicts {
-			if v.Action == report.VerdictRefuse {
+			if v.Action == report.VerdictRefuse && !c.Plan.Forced { // else it was overruled
 				return "Not calibrated: " + v.Message + "."
 			}
 		}
