@@ -1,7 +1,9 @@
 package calibrate
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/energyprobe/energyprobe/internal/model"
 	"github.com/energyprobe/energyprobe/internal/report"
@@ -27,18 +29,29 @@ func tryPublished(c *report.Calibration, f Facts) bool {
 	if Refused(c.Verdicts) && !c.Plan.Forced {
 		return false
 	}
-	for _, p := range model.Formulas() {
-		q := report.ModelQuality{Name: p.Name, Kind: report.ModelPublished, Description: p.Description}
-		if !(f.TDPW > 0) {
-			q.Reason, q.Bands, q.PredictedW = "the TDP is not known: say it with --tdp", []report.LoadBand{}, []*float64{}
+	publish := func(name, description string, of estimator, why error) {
+		q := report.ModelQuality{Name: name, Kind: report.ModelPublished, Description: description}
+		if why != nil {
+			q.Reason, q.Bands, q.PredictedW = why.Error(), []report.LoadBand{}, []*float64{}
 		} else {
-			q = quality(q, c.Points, ofFormula(p, f.TDPW), uint64(c.Plan.Seed))
+			q = quality(q, c.Points, of, uint64(c.Plan.Seed))
 		}
 		c.Models = append(c.Models, q)
 	}
+	var noTDP error
+	if !(f.TDPW > 0) {
+		noTDP = errors.New("the TDP is not known: say it with --tdp")
+	}
+	for _, p := range model.Formulas() {
+		publish(p.Name, p.Description, ofFormula(p, f.TDPW), noTDP)
+	}
+	share, why := ofShare(c.Host.CPU, f.TDPW)
+	if noTDP != nil {
+		why = noTDP
+	}
+	publish(model.ShareName, "what run estimates by without counters: a part of the TDP at rest, and from there to full load on a concave curve", share, why)
 	if k := c.Facts.CCF; k != nil {
-		q := report.ModelQuality{Name: model.CCFName, Kind: report.ModelPublished, Description: fmt.Sprintf("(min + u (max - min)) per vCPU, of %s; at the wall, not at the package", k.Arch)}
-		c.Models = append(c.Models, quality(q, c.Points, ofCCF(k), uint64(c.Plan.Seed)))
+		publish(model.CCFName, fmt.Sprintf("(min + u (max - min)) per vCPU, of %s; at the wall, not at the package", k.Arch), ofCCF(k), nil)
 	}
 	return true
 }
@@ -66,6 +79,8 @@ func fitTiers(c *report.Calibration, f Facts) (tiers []model.Tier) {
 		}
 		c.Models = append(c.Models, q)
 	}
+	// Recorded points may bring the warning along.
+	c.Warnings = slices.DeleteFunc(c.Warnings, func(w report.Warning) bool { return w.Code == "nothing-fitted" })
 	if best < 0 {
 		c.Warnings = append(c.Warnings, report.Warning{
 			Code: "nothing-fitted", Message: fmt.Sprintf("no model could be fitted to the %d points", len(c.Points)), Advice: "see the reasons beside the tiers",

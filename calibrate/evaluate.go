@@ -47,6 +47,34 @@ func ofCCF(k *report.CCF) estimator {
 	}
 }
 
+// ofShare is the program's own estimate where there are no counters, of every
+// socket. The error says what is not known for it.
+func ofShare(cpu report.CPU, tdpW float64) (estimator, error) {
+	m, err := model.Identify(model.Identity{
+		ModelName: cpu.ModelName, Vendor: cpu.Vendor, Family: max(cpu.Family, 0), Model: max(cpu.Model, 0), Stepping: max(cpu.Stepping, 0),
+		Sockets: cpu.Sockets, Cores: cpu.Cores, Threads: cpu.Threads,
+	}, model.Given{UserW: tdpW})
+	if err != nil {
+		return nil, err
+	}
+	socket, err := model.NewMachine(model.Host{CPUs: 1, Sockets: 1, CPU: m})
+	if err != nil {
+		return nil, err
+	}
+	return func(p *report.CalibrationPoint) (estimate, error) {
+		var e estimate
+		for i := range p.Sockets {
+			u := useOf(&p.Sockets[i])
+			if math.IsNaN(u.Busy) || u.CPUs < 1 {
+				return e, fmt.Errorf("the utilisation of socket %d is not known", p.Sockets[i].Socket)
+			}
+			w := socket.Total.At(min(u.Busy/float64(u.CPUs), 1))
+			e.watts, e.low, e.high = e.watts+w.Nominal, e.low+w.Low, e.high+w.High
+		}
+		return e, nil
+	}, nil
+}
+
 // ofTier is a fitted model. The errors of sockets are taken to go together.
 func ofTier(t *model.Tier) estimator {
 	return func(p *report.CalibrationPoint) (estimate, error) {

@@ -1,6 +1,7 @@
 package calibrate
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -25,9 +26,13 @@ type Mode struct {
 	Together map[string][]float64
 	// Placements of the part of the CPUs.
 	Placements []load.Placement
-	Holdout    []float64 // loads of the kernel that no model is fitted to
-	Bursts     int       // windows of the bursty one
-	Idle       int       // points between two looks at the idle machine
+	// Packed are the kernels and parts of the CPUs that fill one socket before the
+	// next. At halves and quarters of a machine that is what another placement
+	// does as well.
+	Packed  map[string][]float64
+	Holdout []float64 // loads of the kernel that no model is fitted to
+	Bursts  int       // windows of the bursty one
+	Idle    int       // points between two looks at the idle machine
 }
 
 // Modes from the quickest. Times are those of a server whose places don't
@@ -38,19 +43,19 @@ func Modes() []Mode {
 			Name: "quick", Settle: 700 * time.Millisecond, Dwell: 2 * time.Second, Repeats: 1,
 			Kernels: []string{"alu", "simd", "stream", "mixed"}, Duties: []float64{0.1, 0.25, 0.5, 0.75, 1}, Cores: []float64{0.25, 0.5},
 			Placements: []load.Placement{load.PerCore}, Holdout: []float64{0.1, 0.25, 0.5, 0.75, 1}, Bursts: 3, Idle: 6,
-			Together: map[string][]float64{"alu": {0.25, 0.5}, "mixed": {0.25, 0.5}},
+			Together: map[string][]float64{"alu": {0.25, 0.5}, "mixed": {0.25, 0.5}}, Packed: map[string][]float64{"mixed": {0.375}},
 		},
 		{
 			Name: "standard", Settle: 1500 * time.Millisecond, Dwell: 4 * time.Second, Repeats: 2,
 			Kernels: []string{"alu", "fma", "simd", "cache", "stream", "chase", "mixed"}, Duties: []float64{0.1, 0.5, 1}, Cores: []float64{0.25, 0.5},
 			Placements: []load.Placement{load.PerCore, load.Spread}, Holdout: []float64{0.05, 0.1, 0.25, 0.5, 0.75, 1}, Bursts: 4, Idle: 8,
-			Together: map[string][]float64{"alu": {0.5}, "stream": {0.25}, "mixed": {0.5}},
+			Together: map[string][]float64{"alu": {0.5}, "stream": {0.25}, "mixed": {0.5}}, Packed: map[string][]float64{"mixed": {0.375}},
 		},
 		{
 			Name: "full", Settle: 3 * time.Second, Dwell: 10 * time.Second, Repeats: 3,
 			Kernels: []string{"alu", "fma", "simd", "cache", "stream", "chase", "mixed"}, Duties: []float64{0.1, 0.5, 1}, Cores: []float64{0.5},
 			Placements: []load.Placement{load.PerCore, load.Siblings, load.Spread}, Holdout: []float64{0.1, 0.25, 0.5, 0.75, 1}, Bursts: 5, Idle: 10,
-			Together: map[string][]float64{"alu": {0.25, 0.5}, "stream": {0.25}, "mixed": {0.25, 0.5}},
+			Together: map[string][]float64{"alu": {0.25, 0.5}, "stream": {0.25}, "mixed": {0.25, 0.5}}, Packed: map[string][]float64{"mixed": {0.375}},
 		},
 	}
 }
@@ -158,7 +163,7 @@ func (m Mode) round(site Site, seed int64, round int) ([]Step, error) {
 	var out []Step
 	seen := map[string]bool{}
 	add := func(s Step) {
-		if key := fmt.Sprint(s.Spec.Kernel, s.Spec.CPUs, s.Spec.Duty, s.Spec.Aligned, s.Spec.Bursty, s.Spec.Seed); !seen[key] {
+		if key := fmt.Sprint(s.Spec.Kernel, slices.Sorted(slices.Values(s.Spec.CPUs)), s.Spec.Duty, s.Spec.Aligned, s.Spec.Bursty, s.Spec.Seed); !seen[key] {
 			seen[key] = true
 			s.Repeat, s.Dwell = round, m.Dwell
 			s.Spec.Buffer = site.buffer(s.Spec.Kernel, s.Spec.CPUs)
@@ -169,6 +174,15 @@ func (m Mode) round(site Site, seed int64, round int) ([]Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	parts := func(kernel string, p load.Placement, some []float64) {
+		for _, part := range some {
+			k := max(1, int(part*float64(len(all))+0.5))
+			cpus, wrong := p.CPUs(t, allowed, k)
+			if err = cmp.Or(err, wrong); err == nil && k < len(all) {
+				add(Step{Spec: load.Spec{Kernel: kernel, CPUs: cpus, Duty: 1}, Shape: report.ShapeCores, Load: float64(k) / float64(len(all)), Placement: p})
+			}
+		}
+	}
 	for _, kernel := range m.Kernels {
 		for _, d := range m.Duties {
 			add(Step{Spec: load.Spec{Kernel: kernel, CPUs: all, Duty: d}, Shape: report.ShapeDuty, Load: d, Placement: load.PerCore})
@@ -177,16 +191,11 @@ func (m Mode) round(site Site, seed int64, round int) ([]Step, error) {
 			add(Step{Spec: load.Spec{Kernel: kernel, CPUs: all, Duty: d, Aligned: true}, Shape: report.ShapeTogether, Load: d, Placement: load.PerCore})
 		}
 		for _, p := range m.Placements {
-			for _, part := range m.Cores {
-				k := max(1, int(part*float64(len(all))+0.5))
-				cpus, err := p.CPUs(t, allowed, k)
-				if err != nil {
-					return nil, err
-				}
-				if k < len(all) {
-					add(Step{Spec: load.Spec{Kernel: kernel, CPUs: cpus, Duty: 1}, Shape: report.ShapeCores, Load: float64(k) / float64(len(all)), Placement: p})
-				}
-			}
+			parts(kernel, p, m.Cores)
+		}
+		parts(kernel, load.Packed, m.Packed[kernel])
+		if err != nil {
+			return nil, err
 		}
 	}
 	for _, d := range m.Holdout {

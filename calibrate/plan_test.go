@@ -3,6 +3,7 @@ package calibrate
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -51,7 +52,14 @@ func checkSteps(t *testing.T, name string, m Mode, steps []Step) {
 		t.Errorf("%s: it does not begin and end with the idle machine", name)
 	}
 	visits, busy, kernels, holdouts := map[string]int{}, 0, map[string]bool{}, 0
+	made := map[string]bool{}
 	for _, s := range steps {
+		// The same CPUs are the same load, in whatever order a placement takes them.
+		key := fmt.Sprint(s.Spec.Kernel, slices.Sorted(slices.Values(s.Spec.CPUs)), s.Spec.Duty, s.Spec.Aligned, s.Spec.Bursty, s.Spec.Seed, s.Repeat)
+		if made[key] && s.Shape != report.ShapeIdle {
+			t.Errorf("%s: %q is made twice", name, s.Spec)
+		}
+		made[key] = true
 		if s.Dwell != m.Dwell {
 			t.Errorf("%s: a dwell of %v", name, s.Dwell)
 		}
@@ -157,5 +165,46 @@ func TestBuffersFollowTheCaches(t *testing.T) {
 		if got := c.site.buffer(c.kernel, c.cpus); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
+	}
+}
+
+// Between them the modes lie loads on a server in all ways that there are, and
+// each way is another than the others at least once.
+func TestPlacements(t *testing.T) {
+	host := machine(2, 16, 2)
+	sets := map[load.Placement]map[string]bool{}
+	for _, m := range Modes() {
+		steps, err := Plan(m, Site{Topology: host, Allowed: host.Online}, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range steps {
+			if s.Shape == report.ShapeCores {
+				if sets[s.Placement] == nil {
+					sets[s.Placement] = map[string]bool{}
+				}
+				sets[s.Placement][topology.FormatCPUList(slices.Sorted(slices.Values(s.Spec.CPUs)))] = true
+			}
+		}
+	}
+	for _, p := range load.Placements() {
+		own := 0
+		for cpus := range sets[p] {
+			others := 0
+			for q, theirs := range sets {
+				if q != p && theirs[cpus] {
+					others++
+				}
+			}
+			if others == 0 {
+				own++
+			}
+		}
+		if own == 0 {
+			t.Errorf("%s: %v are all other placements' as well", p, sets[p])
+		}
+	}
+	if got := sets[load.Packed]; len(got) != 1 || !got["0-15,32-39"] {
+		t.Errorf("packed: %v, want all first threads of the first socket and half of the others", got)
 	}
 }

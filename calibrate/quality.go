@@ -15,6 +15,9 @@ const (
 	maxDrift          = 0.03  // of the power, first to last third of a dwell
 	maxBackgroundIdle = 0.01  // of all CPU time, at idle
 	maxBackgroundLoad = 0.02  // and under load
+	grossBackground   = 0.25  // beyond which a point tells of other work, and not of its load
+	mostDisturbed     = 0.2   // of the points in use, that are still disturbed at the second look
+	leastSpan         = 0.5   // of the machine, from the least to the most utilisation
 	maxSteal          = 0.005 // of all CPU time
 	nearLimit         = 0.02  // of the power limit
 	maxIdleSpread     = 0.05  // coefficient of variation of the idle power over the experiment
@@ -91,7 +94,11 @@ func judgePoint(p *report.CalibrationPoint, f Facts) []report.Verdict {
 		limit = maxBackgroundIdle
 	}
 	if b := p.Background; b != nil && *b > limit {
-		say("background", report.VerdictRepeat, "stop other work, and calibrate again", "other work had %.1f %% of the CPU time, %.0f %% are allowed", 100**b, 100*limit)
+		action := report.VerdictRepeat
+		if *b > grossBackground {
+			action = report.VerdictLeave
+		}
+		say("background", action, "stop other work, and calibrate again", "other work had %.1f %% of the CPU time, %.0f %% are allowed", 100**b, 100*limit)
 	}
 	if s := p.Steal; s != nil && *s > maxSteal {
 		say("steal", report.VerdictLeave, "calibrate on the host, not in a guest of a machine that is shared", "the hypervisor gave %.1f %% of the CPU time to others", 100**s)
@@ -238,7 +245,35 @@ func judgeHost(points []report.CalibrationPoint, f Facts) []report.Verdict {
 		say("zeros", report.VerdictRefuse, "see energyprobe doctor", "the counters never moved")
 	}
 	judgeIdle(points, f, say)
+	judgeWhole(points, say)
 	return out
+}
+
+// judgeWhole looks at whether the points in use are what was planned: undisturbed
+// for the most part, and from little to all of the machine.
+func judgeWhole(points []report.CalibrationPoint, say func(code, action, advice, format string, args ...any)) {
+	used, disturbed, least, most := 0, 0, math.Inf(1), math.Inf(-1)
+	for i := range points {
+		p := &points[i]
+		if !p.Used {
+			continue
+		}
+		used++
+		if slices.ContainsFunc(p.Verdicts, func(v report.Verdict) bool { return v.Action == report.VerdictRepeat }) {
+			disturbed++
+		}
+		if u, known := p.Utilisation(); known {
+			least, most = min(least, u), max(most, u)
+		}
+	}
+	if float64(disturbed) > mostDisturbed*float64(used) {
+		say("disturbed", report.VerdictDegrade, "stop other work, let the machine warm up longer, and calibrate again",
+			"%d of %d points are disturbed: other work ran, or the power was not steady", disturbed, used)
+	}
+	if most-least < leastSpan && used > 0 && most >= least {
+		say("narrow", report.VerdictDegrade, "stop other work, let it have all CPUs, and calibrate again",
+			"the machine was between %.0f and %.0f %% busy at all points: of other loads nothing is known", 100*least, 100*most)
+	}
 }
 
 // judgeIdle looks at the idle power over the experiment.

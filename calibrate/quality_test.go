@@ -58,11 +58,31 @@ func TestFaultsLeadToTheirVerdicts(t *testing.T) {
 		{name: "power limit", facts: Facts{TDPW: 150, LimitW: 121}, spoil: func(p []report.CalibrationPoint) {}, point: "power-limit leave-out"},
 		{name: "drift", spoil: func(p []report.CalibrationPoint) { p[full].ThirdsW = []float64{195, 200, 204} }, point: "drift repeat", used: true},
 		{name: "background", spoil: func(p []report.CalibrationPoint) { p[full].Background = ptr(0.05) }, point: "background repeat", used: true},
+		{name: "background that is no background", spoil: func(p []report.CalibrationPoint) { p[full].Background = ptr(0.3) }, point: "background leave-out"},
+		{name: "background all the time", spoil: func(p []report.CalibrationPoint) {
+			for i := range p {
+				p[i].Background = ptr(0.1)
+			}
+		}, point: "background repeat", whole: "disturbed degrade", used: true},
+		{name: "background that fills the machine", spoil: func(p []report.CalibrationPoint) {
+			for i := range p {
+				for k := range p[i].Sockets {
+					p[i].Sockets[k].Busy = ptr(8 * (0.6 + 0.4*p[i].Load))
+				}
+			}
+		}, whole: "narrow degrade", used: true},
+		{name: "loads of all sizes", spoil: func(p []report.CalibrationPoint) {
+			for i := range p {
+				for k := range p[i].Sockets {
+					p[i].Sockets[k].Busy = ptr(8 * p[i].Load)
+				}
+			}
+		}, used: true},
 		{name: "steal", spoil: func(p []report.CalibrationPoint) { p[full].Steal = ptr(0.01) }, point: "steal leave-out", whole: "steal refuse", refused: true},
 		{name: "quota", spoil: func(p []report.CalibrationPoint) { p[full].QuotaS = ptr(0.2) }, point: "quota leave-out", whole: "quota refuse", refused: true},
 		{name: "a counter that fails", spoil: func(p []report.CalibrationPoint) { p[full].Sockets[1].PowerW = nil }, point: "no-power leave-out"},
 		{name: "a counter that is no number", spoil: func(p []report.CalibrationPoint) { p[full].Sockets[1].PowerW = ptr(math.NaN()) }, point: "no-power leave-out"},
-		{name: "a load that varies", spoil: func(p []report.CalibrationPoint) { p[full].Sockets[0].PowerW = ptr(135) }, point: "repeatability repeat", used: true},
+		{name: "a load that varies", spoil: func(p []report.CalibrationPoint) { p[full].Sockets[0].PowerW = ptr(135) }, point: "repeatability repeat", whole: "disturbed degrade", used: true},
 		{name: "a virtual machine", facts: Facts{TDPW: 150, Virtual: "kvm"}, whole: "virtual refuse", used: true, refused: true},
 		{name: "filtered counters", facts: Facts{TDPW: 150, Filtered: true}, whole: "filtered degrade", used: true},
 		{name: "zeros", spoil: func(p []report.CalibrationPoint) { scaleAll(p, 0) }, point: "zeros leave-out", whole: "zeros refuse, no-idle refuse", refused: true},

@@ -139,7 +139,7 @@ func (e *Experiment) again() []int {
 	Judge(points, e.Facts)
 	var places []int
 	for place, p := range points {
-		if slices.ContainsFunc(p.Verdicts, func(v report.Verdict) bool { return v.Action == report.VerdictRepeat }) {
+		if slices.ContainsFunc(p.Verdicts, func(v report.Verdict) bool { return v.Action == report.VerdictRepeat || v.Code == "background" }) {
 			places = append(places, place)
 		}
 	}

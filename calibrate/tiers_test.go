@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/energyprobe/energyprobe/internal/model"
 	"github.com/energyprobe/energyprobe/internal/report"
@@ -267,5 +270,71 @@ func TestIntervalsHoldOtherShapes(t *testing.T) {
 	}
 	if wide, narrow := tiers[1].tier.ErrorPct, tiers[2].tier.ErrorPct; wide < 2*narrow {
 		t.Errorf("T1 is sure to %.1f %%, T2 to %.1f %%", wide, narrow)
+	}
+}
+
+// Points of the holdout try models, and nothing else: whatever they say, what is
+// fitted, and which tier is chosen, is the same to the last bit.
+func TestHoldoutIsNotFittedTo(t *testing.T) {
+	law := func(u model.SocketUse, _ string) float64 { return 30 + 5*u.Busy + 20*u.Awake }
+	calibrate := func(twist float64) (*report.Calibration, []model.Tier) {
+		c := &report.Calibration{Points: experiment(hidden{law: law, noise: 0.01}, 4)}
+		for i := range c.Points {
+			if p := &c.Points[i]; p.Holdout {
+				for k := range p.Sockets {
+					*p.Sockets[k].PowerW *= twist
+				}
+			}
+		}
+		return c, Conclude(c, Facts{TDPW: 150})
+	}
+	plain, tiers := calibrate(1)
+	twisted, others := calibrate(1.5)
+	if diff := cmp.Diff(tiers, others); diff != "" || plain.Best != twisted.Best {
+		t.Errorf("the holdout changed what was fitted (%s, %s):\n%s", plain.Best, twisted.Best, diff)
+	}
+	if *modelOf(plain, plain.Best).Holdout.WMAPE.Value > 5 || *modelOf(twisted, plain.Best).Holdout.WMAPE.Value < 25 {
+		t.Error("the holdout did not try it")
+	}
+}
+
+func modelOf(c *report.Calibration, name string) *report.ModelQuality {
+	for i := range c.Models {
+		if c.Models[i].Name == name {
+			return &c.Models[i]
+		}
+	}
+	return nil
+}
+
+// Every published model stands in the table, each with what it says worked out by
+// hand: two sockets of 200 W, half of whose 16 CPUs are busy.
+func TestEveryPublishedModelIsTried(t *testing.T) {
+	c := &report.Calibration{Points: experiment(hidden{law: func(u model.SocketUse, _ string) float64 { return 30 + 5*u.Busy }}, 2)}
+	c.Host.CPU = report.CPU{ModelName: "Intel(R) Xeon(R) Gold 6130 CPU @ 2.10GHz", Vendor: "GenuineIntel", Family: 6, Model: 85, Stepping: 4, Sockets: 2, Cores: 16, Threads: 32}
+	c.Facts.CCF = &report.CCF{MinW: 0.65, MaxW: 4.26, Arch: "Skylake"}
+	Conclude(c, Facts{TDPW: 200})
+	half := slices.IndexFunc(c.Points, func(p report.CalibrationPoint) bool {
+		return p.Shape == report.ShapeDuty && p.Load == 0.5
+	})
+	for name, want := range map[string]float64{
+		"tdp-naive":           200,      // 2 x 200 x 0.5
+		"teads":               300,      // 2 x 200 x 0.75
+		"codecarbon-cubic":    85,       // 2 x 200 x (0.1 + 0.9 x 0.125)
+		"codecarbon-constant": 200,      // 2 x 200 x 0.5
+		"fan":                 271.5857, // 2 x (24 + 180 x 0.621071)
+		"boavizta-form":       298.3544, // 2 x 200 x 0.745886
+		"tdp-share":           304,      // 2 x 200 x (0.2 + 0.8 x 0.63/0.90)
+		"ccf":                 78.56,    // 2 x 16 x (0.65 + 0.5 x 3.61)
+		"T0":                  200,
+	} {
+		m := modelOf(c, name)
+		if m == nil || m.Holdout == nil || m.Holdout.R2 == nil || math.Abs(*m.PredictedW[half]-want) > 1e-3 {
+			t.Errorf("%s: %+v, want %v W at one half", name, m, want)
+		}
+	}
+	// The only published one that says how sure it is.
+	if m := modelOf(c, "tdp-share"); m.Holdout.CoveredPct == nil {
+		t.Error("tdp-share gives no interval")
 	}
 }

@@ -278,6 +278,10 @@ func (a *app) newCalibration(ctx context.Context, f calibrateFlags, top *topolog
 	if err := a.countersThere(top); err != nil {
 		return nil, calibrate.Facts{}, err
 	}
+	// The loads run here, and what else runs is known of this host alone.
+	if root := filepath.Clean("/" + a.hostRoot); root != "/" {
+		return nil, calibrate.Facts{}, fmt.Errorf("not calibrated: what runs on the host under --host-root %s can't be told, and the loads would run here\nTry: energyprobe calibrate on that host, without --host-root", a.hostRoot)
+	}
 	r, err := session.Run(ctx, a.sessionOptions(f, func(o *session.Options) { o.Machine, o.Duration = true, 50*time.Millisecond }))
 	if err != nil {
 		return nil, calibrate.Facts{}, err
@@ -340,6 +344,9 @@ func (a *app) experiment(ctx context.Context, f calibrateFlags, c *report.Calibr
 	self, err := os.Executable()
 	if err != nil {
 		return errors.Join(err, j.Close())
+	}
+	if !a.quiet { // a kill says nothing any more
+		fmt.Fprintf(a.stderr, "energyprobe: if this is cut short, go on with: energyprobe calibrate --resume %s\n", shell.Quote(path))
 	}
 	ctx, stop := interruptible(ctx)
 	defer stop()

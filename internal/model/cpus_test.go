@@ -213,15 +213,14 @@ func TestEmbeddedSources(t *testing.T) {
 		page := c.Name
 		switch {
 		case c.Confidence != VendorData:
-			what, ok := strings.CutPrefix(c.Source, "derived: ")
-			if !ok || !bases.MatchString(what) {
+			if !bases.MatchString(c.Source) {
 				t.Errorf("%s: source %q says not from what", c.ID, c.Source)
 			}
-			maker, _, _ := strings.Cut(what, " ")
+			maker, _, _ := strings.Cut(c.Source, " ")
 			if cloud := sellers[maker]; cloud != "" && !slices.Contains(c.Clouds, cloud) {
 				t.Errorf("%s: it is %s's, and not sold by %s", c.ID, maker, cloud)
 			}
-			if c.Server() && (c.Vendor == "intel" || c.Vendor == "amd") && len(c.Clouds) == 0 {
+			if strings.Contains(c.Source, " part, not on ") && len(c.Clouds) == 0 {
 				t.Errorf("%s: a cloud's part names no cloud", c.ID)
 			}
 		case c.Vendor == "intel":

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -137,9 +138,40 @@ func jsonError(data []byte, err error) error {
 		}
 		return fmt.Errorf("%s: %w", where, err)
 	case errors.As(err, &kind):
-		return fmt.Errorf("%s: want %v, got a %s", kind.Field, kind.Type, kind.Value)
+		if kind.Field == "" {
+			return fmt.Errorf("it is no host profile: want %s, got %s", jsonKind(kind.Type), article(kind.Value))
+		}
+		return fmt.Errorf("%s: want %s, got %s", kind.Field, jsonKind(kind.Type), article(kind.Value))
 	}
 	return err
+}
+
+// jsonKind is what a Go type is written as.
+func jsonKind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Struct:
+		return "an object"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	}
+	return t.String()
+}
+
+// article puts one before what encoding/json calls a value: array, object, number
+// -1.5, ...
+func article(value string) string {
+	if strings.HasPrefix(value, "array") || strings.HasPrefix(value, "object") {
+		return "an " + value
+	}
+	return "a " + value
 }
 
 // Check names the first field that makes no sense.
@@ -170,6 +202,8 @@ func (p *Profile) Check() error {
 		return fmt.Errorf("cpu: %d threads on %d cores on %d sockets can't be", p.CPU.Threads, p.CPU.Cores, p.CPU.Sockets)
 	case !slices.Contains([]string{"A", "B", "C", "FAIL"}, p.Grade):
 		return fmt.Errorf("grade: %q, want A, B, C or FAIL", p.Grade)
+	case p.Grade == "FAIL" && !p.Forced:
+		return errors.New("grade: FAIL, and forced is false: such a profile is only written by force")
 	case p.SMT != nil && !(0 < p.SMT.Low && p.SMT.Low <= p.SMT.Rho && p.SMT.Rho <= p.SMT.High && p.SMT.High < 10):
 		return fmt.Errorf("smt: %g to %g around %g can't be", p.SMT.Low, p.SMT.High, p.SMT.Rho)
 	}

@@ -35,11 +35,12 @@ func calibrationTable(w io.Writer, c *report.Calibration, o Options) error {
 	if header, right, rows := qualityTable(c, qualityColumns(p.o.Width)); len(rows) > 0 {
 		p.section("On work that no model was fitted to")
 		p.grid(header, right, rows)
-		for _, m := range c.Models {
-			if m.Holdout == nil && m.Reason != "" {
-				p.text("  "+m.Name+": ", m.Reason, p.dim)
-			}
-		}
+		p.reasons(c)
+		p.section("The same, in watts")
+		p.grid(wattsTable(c))
+	} else if slices.ContainsFunc(c.Models, untried) {
+		p.section("No model was tried on work that none was fitted to")
+		p.reasons(c)
 	}
 	if header, right, rows := bandTable(c); len(rows) > 0 {
 		p.section("Mean error by load of the machine, in watts")
@@ -67,6 +68,27 @@ func calibrationTable(w io.Writer, c *report.Calibration, o Options) error {
 	p.text(p.dim("  order     "), "drawn from seed "+strconv.FormatInt(c.Plan.Seed, 10), p.normal)
 	p.text(p.dim("  more      "), "every point with --format json or csv", p.normal)
 	return p.writeTo(w)
+}
+
+// untried is whether a model has a reason in place of errors.
+func untried(m report.ModelQuality) bool { return m.Holdout == nil && m.Reason != "" }
+
+// reasons are why models were not tried, each with the models that it stopped.
+func (p *page) reasons(c *report.Calibration) {
+	var order []string
+	names := map[string][]string{}
+	for _, m := range c.Models {
+		if !untried(m) {
+			continue
+		}
+		if names[m.Reason] == nil {
+			order = append(order, m.Reason)
+		}
+		names[m.Reason] = append(names[m.Reason], plain(m.Name))
+	}
+	for _, why := range order {
+		p.text("  ", strings.Join(names[why], ", ")+": "+plain(why), p.dim)
+	}
 }
 
 // socketText is what was learnt of a socket beside its models, "" for nothing.
@@ -108,7 +130,7 @@ func calibrationAnswer(c *report.Calibration) string {
 	best, naive := modelNamed(c, c.Best), modelNamed(c, "tdp-naive")
 	if best == nil || best.Holdout == nil || best.Holdout.WMAPE.Value == nil {
 		for _, v := range c.Verdicts {
-			if v.Action == report.VerdictRefuse {
+			if v.Action == report.VerdictRefuse && !c.Plan.Forced { // else it was overruled
 				return "Not calibrated: " + v.Message + "."
 			}
 		}
@@ -145,36 +167,54 @@ func calibrationOrigin(c *report.Calibration) string {
 }
 
 // allQualityColumns are those of qualityTable.
-const allQualityColumns = 7
+const allQualityColumns = 6
 
 // qualityColumns is how many of them a terminal holds.
 func qualityColumns(width int) int {
-	switch {
-	case width < 76:
+	if width < 76 {
 		return 4
-	case width < 88:
-		return 6
 	}
 	return allQualityColumns
 }
 
 // qualityTable has a row for each model that was tried, and that many columns.
 func qualityTable(c *report.Calibration, columns int) (header []string, right []bool, rows [][]string) {
-	header = []string{"", "Off by", "95 % interval", "Energy", "95 % below", "Covered", "Bias"}[:columns]
-	right = []bool{false, true, true, true, true, true, true}[:columns]
+	header = []string{"", "Off by", "95 % interval", "Energy", "95 % below", "Covered"}[:columns]
+	right = []bool{false, true, true, true, true, true}[:columns]
 	for _, m := range c.Models {
 		e := m.Holdout
 		if e == nil || e.WMAPE.Value == nil {
 			continue
 		}
-		span := "-"
-		if e.WMAPE.Low != nil && e.WMAPE.High != nil {
-			span = percent(*e.WMAPE.Low/100) + " – " + percent(*e.WMAPE.High/100)
-		}
-		row := []string{plain(m.Name), percent(*e.WMAPE.Value / 100), span, changeCell(e.Energy.Value), percentCell(e.P95Pct), percentCell(e.CoveredPct), signedWatts(e.BiasW)}
+		row := []string{plain(m.Name), percent(*e.WMAPE.Value / 100), spanCell(e.WMAPE, percentCell), changeCell(e.Energy.Value), percentCell(e.P95Pct), percentCell(e.CoveredPct)}
 		rows = append(rows, row[:len(header)])
 	}
 	return header, right, rows
+}
+
+// wattsTable is the rest of what is known of how far off each model is.
+func wattsTable(c *report.Calibration) (header []string, right []bool, rows [][]string) {
+	header = []string{"", "MAE", "RMSE", "Bias", "R²", "Energy, 95 % interval"}
+	right = []bool{false, true, true, true, true, true}
+	for _, m := range c.Models {
+		e := m.Holdout
+		if e == nil || e.WMAPE.Value == nil {
+			continue
+		}
+		fit := "-"
+		if e.R2 != nil {
+			fit = fmt.Sprintf("%.3f", *e.R2)
+		}
+		rows = append(rows, []string{plain(m.Name), quantity(e.MAEW, "W", 3), quantity(e.RMSEW, "W", 3), signedWatts(e.BiasW), fit, spanCell(e.Energy, changeCell)})
+	}
+	return header, right, rows
+}
+
+func spanCell(r report.WithRange, cell func(*float64) string) string {
+	if r.Low == nil || r.High == nil {
+		return "-"
+	}
+	return cell(r.Low) + " – " + cell(r.High)
 }
 
 func percentCell(pct *float64) string {
@@ -277,6 +317,9 @@ func calibrationMarkdown(w io.Writer, c *report.Calibration) error {
 	m := &markdown{}
 	m.para("**%s**", md(calibrationAnswer(c)))
 	if header, right, rows := qualityTable(c, allQualityColumns); len(rows) > 0 {
+		m.table(header, right, escaped(rows))
+		header, right, rows = wattsTable(c)
+		m.para("The same, in watts:")
 		m.table(header, right, escaped(rows))
 	}
 	if header, right, rows := bandTable(c); len(rows) > 0 {

@@ -77,8 +77,8 @@ func guestProcessor() *report.Processor {
 			LowPct: 100 * 2.0 / 192, NominalPct: 100 * 2.0 / 144, HighPct: 100 * 2.0 / 96, TDP: wattRange(2*280.0/192, 5.2, 7.5)},
 		Notes: []string{"the hypervisor hides which part this is, and may show an older one than the host has"}}
 	p.Parts = []report.Part{
-		epyc("9R14", "same-model", 17, 96, 96, wattRange(280, 320, 360), "derived: AWS EC2 c7a, m7a part, not on AMD's pages; kin of EPYC 9654", "aws"),
-		epyc("9B14", "same-model", 17, 96, 192, wattRange(320, 360, 400), "derived: Google C3D part, not on AMD's pages; kin of EPYC 9654", "gcp"),
+		epyc("9R14", "same-model", 17, 96, 96, wattRange(280, 320, 360), "AWS EC2 c7a, m7a part, not on AMD's pages; kin of EPYC 9654", "aws"),
+		epyc("9B14", "same-model", 17, 96, 192, wattRange(320, 360, 400), "Google C3D part, not on AMD's pages; kin of EPYC 9654", "gcp"),
 	}
 	return p
 }
@@ -105,7 +105,7 @@ func armProcessors() *report.Processor {
 		n := strconv.Itoa(3 + i)
 		p.Parts = append(p.Parts, report.Part{ID: "aws-graviton" + n, Vendor: "aws", Name: "Graviton" + n, Match: "words", Aliases: []string{"AWS Graviton" + n},
 			MIDR: "0x410fd400", BaseHz: hz, Cores: 64, Threads: 64, TDP: wattRange(100, 150, 220), Clouds: []string{"aws"}, Confidence: "estimate",
-			Source: "derived: AWS publishes no TDP; published estimates say 100 to 220 W"})
+			Source: "AWS publishes no TDP; published estimates say 100 to 220 W"})
 	}
 	return p
 }

@@ -100,3 +100,29 @@ func TestCalibrationOfLittle(t *testing.T) {
 		}
 	}
 }
+
+// Where nothing could be tried the reasons are all there is to say.
+func TestCalibrationWithoutLoads(t *testing.T) {
+	c := calibrated()
+	for i := range c.Points {
+		for k := range c.Points[i].Sockets {
+			c.Points[i].Sockets[k].Busy = nil
+		}
+	}
+	c.Facts.Virtual, c.Plan.Forced = "kvm", true
+	for range 2 { // points that were recorded are fitted again, and warned of once
+		calibrate.Conclude(c, calibrate.FactsOf(c))
+	}
+	if len(c.Warnings) != 1 {
+		t.Errorf("%d warnings: %+v", len(c.Warnings), c.Warnings)
+	}
+	out := string(render(t, Table, c, Options{Width: 200}))
+	if !strings.HasPrefix(out, "Not calibrated: no model could be fitted and tried.\n") {
+		t.Errorf("what was overruled is not what stopped it:\n%s", out)
+	}
+	for _, want := range []string{"No model was tried", "  tdp-naive, teads, codecarbon-cubic, codecarbon-constant, fan, boavizta-form, tdp-share, ccf: the utilisation of socket 0 is not known\n", "  T0, T1, T2, T3: "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+}
