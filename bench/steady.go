@@ -60,7 +60,7 @@ func spin(ctx context.Context, cpu int, d time.Duration) (speeds []float64, had 
 			x = churn(x)
 			n++
 		}
-		if used := threadTime() - from; used > slice/10 {
+		if used := threadTime() - from; used > slice/100 {
 			speeds = append(speeds, float64(n)/used.Seconds())
 		}
 	}

@@ -156,6 +156,7 @@ func TestCSVHoldsEverything(t *testing.T) {
 
 func TestPictures(t *testing.T) {
 	docs := append(mixed(t), Document{File: "phases.json", Value: stored(t, "run-phases")})
+	docs = append(docs, benches(t)...)
 	for _, kind := range append(Plots(), "") {
 		s, err := Picture(docs, kind, options())
 		if err != nil {
@@ -171,7 +172,7 @@ func TestPictures(t *testing.T) {
 		docs       []Document
 		kind, want string
 	}{
-		{docs, "pie", "use one of comparison"},
+		{docs, "pie", "use one of energy-cost, energy-time, comparison"},
 		{[]Document{{File: "guest.json", Value: refused(t)}}, "parity", "no data for the plot parity; they have for utilisation, drift"},
 		{docs[4:5], "comparison", "no data for the plot comparison"},
 		{[]Document{{File: "x", Value: stored(t, "run-client")}}, "", "--interval"},

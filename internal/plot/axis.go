@@ -2,6 +2,7 @@ package plot
 
 import (
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -77,10 +78,13 @@ func widen(lo, hi float64, zero bool) (float64, float64) {
 // siPrefixes from femto to exa; the middle is none.
 var siPrefixes = [...]string{"f", "p", "n", "µ", "m", "", "k", "M", "G", "T", "P", "E"}
 
+// prefixed are the units that take a prefix.
+var prefixed = [...]string{"J", "W", "s", "Hz", "J·s"}
+
 // unitScale returns the SI prefix under which the ticks of an axis read as 1
-// to 999, and the power of ten it stands for. Percent and dollars take none.
+// to 999, and the power of ten it stands for. Percent and money take none.
 func unitScale(largest float64, unit string) (prefix string, exp int) {
-	if !(largest > 0) || unit == "%" || unit == "" {
+	if !(largest > 0) || !slices.Contains(prefixed[:], unit) {
 		return "", 0
 	}
 	n := int(math.Floor(math.Log10(largest*(1+1e-9)) / 3))
