@@ -144,8 +144,8 @@ func Open(o Options) (*Tracker, error) {
 // rows is ROWS of src/usage.bpf.c. Each has room for the accounts of all places,
 // and they shall not take more than maxRowBytes: then there are fewer.
 const (
-	rows        = 1 << 15
-	maxRowBytes = 16 << 20
+	rows        = 1 << 14
+	maxRowBytes = 8 << 20
 )
 
 // load loads what src/usage.bpf.c has, with maps as large as this machine is.

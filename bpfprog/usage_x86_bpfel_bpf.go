@@ -32,7 +32,6 @@ type usageCpu struct {
 	K        uint64
 	Seen     [4]uint64
 	FromN    uint64
-	ToN      uint64
 	FromK    uint64
 	Began    uint64
 	PartyNs  [4]uint64
@@ -66,6 +65,9 @@ type usageCpu struct {
 	IdleNs            [12]uint64
 	IdleEntries       [12]uint64
 	FreqChanges       uint64
+	ToN               uint64
+	Reached           uint64
+	Whole             uint64
 	ClockOdd          uint64
 	From              struct {
 		_      structs.HostLayout

@@ -26,7 +26,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define MAX_PLACES 32
 #define DOMAINS 4 /* package, core, uncore, dram */
 #define RING 2048
-#define ROWS (1 << 15) /* a power of two; there may be fewer */
+#define ROWS (1 << 14) /* a power of two; there may be fewer */
 #define BINS 8
 #define MOST (1ull << 43) /* counts of an interval: 2 kJ in a fraction of a second are no work of anybody's */
 #define MEMORY (1ull << 20) /* ns over which a CPU's weight per ns is averaged */
@@ -101,7 +101,6 @@ struct cpu {
 	u64 k;		/* the closer's: how many boundaries it has set */
 	u64 seen[PARTIES]; /* the closer's: up to the last boundary */
 	u64 from_n;	/* k at since */
-	u64 to_n;	/* k at the end of a slice that lasted across boundaries */
 	u64 from_k;	/* and the interval that began with the boundary before */
 	u64 began;	/* coordinate at since, of all parties */
 
@@ -128,6 +127,7 @@ struct cpu {
 	u64 irq_began, irq_total;
 	u64 idle_since, idle_ns[STATES], idle_entries[STATES];
 	u64 freq_changes;
+	u64 to_n, reached, whole; /* of a slice that lasted across boundaries: k and the coordinate at its end, its weight */
 	u64 clock_odd;	/* comparisons in a row that were far off */
 
 	struct boundary from;	/* the last boundary at since */
@@ -170,7 +170,7 @@ struct task {
 	u32 over; /* it has ended, and user space knows */
 	u32 row;	/* in tasks: where the record is instead, plus one; NO_ROW: here; 0: not decided */
 	/* what a switch touches */
-	u64 owner;	/* in rows: the address of its task; 0: nobody's */
+	u64 owner;	/* the address of its task; in rows, 0: nobody's */
 	u64 css;	/* the set of groups that party and cgroup were told from */
 	u32 party;
 	u32 place;	/* of what is pending */
@@ -316,6 +316,7 @@ u64 unread;		/* slices whose cycles could not be read */
 #define barrier() asm volatile("" ::: "memory")
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#define GLOBAL __attribute__((noinline))
 #define keep(x) asm volatile("" : "+r"(x))
 
 static u32 min32(u32 a, u32 b) { return a < b ? a : b; }
@@ -388,21 +389,29 @@ static struct rate *rate_of(u32 place, u64 k)
 	return bpf_map_lookup_elem(&rates, &i);
 }
 
-/* What waits for the end of its interval, once that has come. */
-static __attribute__((noinline)) void settle(struct task *t)
+/*
+ * Functions that are not static are a matter of their own for the verifier, too, which goes through them once, and not by
+ * every way that leads to them: loading takes half as long.
+ */
+
+/* What waits for the end of its interval joins account a, which is that of its place, once that has come. */
+GLOBAL int join(struct task *t, struct account *a)
 {
-	u32 p = t->place;
-	struct account *a;
 	struct rate *r;
 	struct place *pl;
-	u64 w = __sync_lock_test_and_set(&t->pending, 0), k = t->pending_k;
+	u64 w, k;
+	u32 p;
 
+	if (!t || !a)
+		return 0;
+	p = t->place;
+	w = __sync_lock_test_and_set(&t->pending, 0);
+	k = t->pending_k;
 	if (!w)
-		return;
+		return 0;
 	pl = bpf_map_lookup_elem(&places, &p);
-	a = account_of(t, p);
-	if (!pl || !a)
-		return;
+	if (!pl)
+		return 0;
 	/* Not closed yet, as when a task moves to another package: as much as in the interval before. */
 	if (k >= pl->k && k)
 		k = pl->k - 1;
@@ -411,13 +420,22 @@ static __attribute__((noinline)) void settle(struct task *t)
 		k = pl->k - 1;
 	r = rate_of(p, k);
 	if (!r || r->k != k)
-		return;
+		return 0;
 	/* Nobody has more of an interval than all of it, whatever was taken for its weight. */
 	if (w > r->weight)
 		w = r->weight;
 	a->s.ns += w * r->ns >> (RATE_BITS - FRACTION);
 	for (int d = 0; d < DOMAINS; d++)
 		a->s.energy[d] += w * r->energy[d] >> (RATE_BITS - FRACTION);
+	return 0;
+}
+
+static void settle(struct task *t)
+{
+	struct account *a = account_of(t, t->place);
+
+	if (a)
+		join(t, a);
 }
 
 static bool has_closed(struct task *t)
@@ -429,21 +447,20 @@ static bool has_closed(struct task *t)
 }
 
 /*
- * Charge a slice on CPU c that lasted across boundaries, up to coordinate b, to task t. part/whole of its weight are the
- * task's, the rest was interrupts.
+ * Charge a slice on CPU c that lasted across boundaries, up to coordinate c->reached, to account a of task t. Part of its
+ * weight, c->whole, is the task's, the rest was interrupts.
  */
-static __attribute__((noinline)) void charge_across(struct cpu *c, struct task *t, u64 b, u64 part, u64 whole)
+GLOBAL int charge_across(struct cpu *c, struct task *t, struct account *a, u64 part)
 {
-	struct boundary to = c->bounds[c->to_n & 1];
-	u64 ns, e[DOMAINS], w;
-	u32 place = c->place;
-	struct account *a = account_of(t, place);
+	struct boundary to;
+	u64 ns, e[DOMAINS], w, whole;
+	u32 place;
 
-	if (!a)
-		return;
-	if (t->pending && (t->place != place || t->pending_k != to.k))
-		settle(t);
-
+	if (!c || !t || !a)
+		return 0;
+	to = c->bounds[c->to_n & 1];
+	place = c->place;
+	whole = c->whole;
 	/* What others had of the first interval before this slice began. */
 	ns = to.ns - c->from.ns;
 	for (int d = 0; d < DOMAINS; d++)
@@ -475,20 +492,22 @@ static __attribute__((noinline)) void charge_across(struct cpu *c, struct task *
 	/* A boundary is set as of a moment ago, which may be before this slice began. */
 	if (c->began > to.at)
 		to.at = c->began;
-	w = b > to.at ? b - to.at : 0;
+	w = c->reached > to.at ? c->reached - to.at : 0;
 	if (part < whole)
 		w = w * ((part << 10) / whole) >> 10;
-	t->place = place;
-	t->pending_k = to.k;
 	t->pending += w;
+	return 0;
 }
-/* What waits for the end of another interval than that which CPU c is in. */
-static __attribute__((noinline)) void settle_before(struct cpu *c, struct task *t)
+
+/* From here on, what waits is of interval k of CPU c's place. */
+static inline __attribute__((always_inline)) void wait_for(struct cpu *c, struct task *t, u64 k)
 {
+	if (likely(t->pending_k == k && t->place == c->place))
+		return;
 	if (t->pending)
 		settle(t);
 	t->place = c->place;
-	t->pending_k = c->from_k;
+	t->pending_k = k;
 }
 
 /* What has been counted on a CPU. */
@@ -658,14 +677,15 @@ static inline __attribute__((always_inline)) void cut(struct cpu *c, u64 at, u32
 				a->instructions += w.instructions;
 			}
 			a->s.weight += part;
-			if (unlikely(k != c->from_n)) {
-				c->to_n = k;
-				if (w.weight)
-					charge_across(c, prev, reached, part, w.weight);
-			} else {
-				if (unlikely(prev->pending_k != c->from_k || prev->place != c->place))
-					settle_before(c, prev);
+			if (likely(k == c->from_n)) {
+				wait_for(c, prev, c->from_k);
 				prev->pending += part;
+			} else if (w.weight) {
+				c->to_n = k;
+				c->reached = reached;
+				c->whole = w.weight;
+				wait_for(c, prev, c->bounds[k & 1].k);
+				charge_across(c, prev, a, part);
 			}
 		}
 	}
@@ -722,7 +742,7 @@ static u64 take_back(struct cpu *c, u64 n, u64 at, u64 until, struct coordinates
  * The coordinates of a CPU up to a moment not long ago, in x, and its busy time. Of slices that have ended since, it
  * takes off what came after. A function of its own for the verifier, which need not follow it again for every CPU.
  */
-__attribute__((noinline)) u64 look(struct cpu *c, u64 at, struct coordinates *x)
+GLOBAL u64 look(struct cpu *c, u64 at, struct coordinates *x)
 {
 	u64 seq, busy = 0, since = 0, rate = 0, slot = NOBODY, slices = 0;
 
@@ -1053,10 +1073,14 @@ static bool in_cgroup(struct task_struct *t)
 	return 0;
 }
 
-static bool descends(struct task_struct *t)
+/* Whether a record's task has the target among its ancestors. */
+GLOBAL int descends(struct task *record)
 {
-	if (!root)
+	struct task_struct *t;
+
+	if (!root || !record)
 		return 0;
+	t = (void *)record->owner;
 	for (int i = 0; i < 32; i++) {
 		u32 tgid = BPF_CORE_READ(t, tgid);
 
@@ -1088,16 +1112,22 @@ static u32 party_of(struct task_struct *t)
 	return OTHERS;
 }
 
-/* A new task's party and groups. Who descends from the target stays its. */
-static void place_task(struct task *t, struct task_struct *task, bool descendant)
+/* The party and groups of a record's task. Who descends from the target stays its. */
+GLOBAL int place_task(struct task *t, int descendant)
 {
-	u32 party = party_of(task);
+	struct task_struct *task;
+	u32 party;
 
+	if (!t)
+		return 0;
+	task = (void *)t->owner;
+	party = party_of(task);
 	if (party == OTHERS && root && descendant)
 		party = TARGET;
 	t->party = party;
 	t->css = css_of(task);
 	t->cgroup = cgroup_of(task);
+	return 0;
 }
 
 static struct task *row_at(u32 i) { return bpf_map_lookup_elem(&rows, &i); }
@@ -1134,7 +1164,7 @@ static inline __attribute__((always_inline)) struct task *record_of(struct task_
 /* Make a row nobody's again. */
 static void vacate(struct task *t)
 {
-	if (!t->owner)
+	if (t->row == NO_ROW)
 		return;
 	t->pending = t->pending_k = t->css = t->cgroup = 0;
 	t->place = t->party = t->threads = t->live = t->over = 0;
@@ -1157,6 +1187,7 @@ static struct task *record_for(struct task_struct *task)
 	}
 	row = row_of(task);
 	if (!row || __sync_val_compare_and_swap(&row->owner, 0, (u64)task)) {
+		t->owner = (u64)task;
 		t->row = NO_ROW;
 		return t;
 	}
@@ -1178,7 +1209,7 @@ int BPF_PROG(on_newtask, struct task_struct *task, u64 flags)
 	t = record_for(task);
 	if (!t)
 		return 0;
-	place_task(t, task, parent && parent->party == TARGET);
+	place_task(t, parent && parent->party == TARGET);
 	t->process_start = BPF_CORE_READ(task, group_leader, start_time);
 	if (flags & CLONE_THREAD) {
 		leader = record_of(task->group_leader);
@@ -1207,7 +1238,7 @@ int adopt(struct bpf_iter__task *ctx)
 	t = record_for(task);
 	if (!t)
 		return 0;
-	place_task(t, task, descends(task));
+	place_task(t, descends(t));
 	t->process_start = BPF_CORE_READ(task, group_leader, start_time);
 	if (task->pid == task->tgid && !t->threads)
 		t->live = t->threads = BPF_CORE_READ(task, signal, nr_threads);
@@ -1350,11 +1381,14 @@ int BPF_PROG(on_exit, struct task_struct *task)
 }
 
 /* Compare the scheduler's clock of a CPU, as it stands, with the time, which is returned. */
-static __attribute__((noinline)) u64 compare(struct cpu *c, u64 clock)
+GLOBAL u64 compare(struct cpu *c, u64 clock)
 {
 	u64 now = bpf_ktime_get_ns();
-	s64 ahead = now - clock - c->clock_off;
+	s64 ahead;
 
+	if (!c)
+		return now;
+	ahead = now - clock - c->clock_off;
 	/* After a while of something else, the way from there to here takes longer. */
 	if (now - c->since > SHORT)
 		return now;
@@ -1429,7 +1463,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	p = record_of(prev);
 	n = record_of(next);
 	if (unlikely(n && n->css != (u64)next->cgroups))
-		place_task(n, next, n->party == TARGET); /* it moved to other groups */
+		place_task(n, n->party == TARGET); /* it moved to other groups */
 	next_party = party_of_next(n, next);
 	c->switches++;
 	/* A sandbox may hide the switches of its own process: then what runs now is not what came last. */
