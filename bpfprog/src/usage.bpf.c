@@ -33,7 +33,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define SLICES 8 /* that a look back in time knows, a power of two */
 #define COMPARE (1ull << 20) /* ns after which the scheduler's clock is compared with the time again */
 #define SHORT (1ull << 15) /* ns that a slice lasts at most whose end is told by the scheduler's clock */
-#define STEP 1000 /* ns, the most that one comparison changes */
+#define STEP 1000 /* ns, the most that one comparison adds */
 #define FARTHEST (1 << 20) /* ns that they are apart for reasons that pass */
 #define STATES 12 /* idle states with a line of their own; deeper ones share the last */
 
@@ -86,10 +86,7 @@ struct slice {
 	u32 party, pad;
 };
 
-/*
- * What a switch always touches comes first and together: between two switches other code has taken the caches, and each
- * line more costs about as much as all of the arithmetic.
- */
+/* What a switch always touches comes first and together: between two switches other code has taken the caches. */
 struct cpu {
 	u64 seq;	/* odd while the CPU itself writes; of what the closer reads */
 	u64 since;	/* the present slice began */
@@ -1401,14 +1398,17 @@ GLOBAL u64 compare(struct cpu *c, u64 clock)
 	/* After a while of something else, the way from there to here takes longer. */
 	if (now - c->since > SHORT)
 		return now;
-	if (ahead < -FARTHEST || ahead > FARTHEST) {
-		/* The first time, or something came in between, or the clock was set: that will be seen again. */
-		if (c->clock_at && ++c->clock_odd < 8)
+	if (!c->clock_at) {
+		c->clock_off = now - clock;
+	} else if (ahead < -FARTHEST || ahead > FARTHEST) {
+		/* Something came in between, or the clock was set: that will be seen again. */
+		if (++c->clock_odd < 8)
 			return now;
 		c->clock_off = now - clock;
 	} else {
+		/* The way is never shorter than it is, and at times much longer. */
 		ahead >>= 2;
-		c->clock_off += ahead > STEP ? STEP : ahead < -STEP ? -STEP : ahead;
+		c->clock_off += ahead > STEP ? STEP : ahead;
 	}
 	c->clock_odd = 0;
 	c->clock_at = clock;
