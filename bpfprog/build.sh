@@ -11,7 +11,7 @@ if [ "$1" = --check ]; then
 fi
 GOPACKAGE=bpfprog go tool bpf2go -cc clang-19 -no-strip -no-global-types -output-dir "$out" \
 	-cflags "-O2 -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter" \
-	-target amd64,arm64 -type account -type sums -type cpu -type cpu_facts -type place -type line -type process -type task -type rate \
+	-target amd64,arm64 -type account -type sums -type cpu -type place -type line -type process -type task -type rate \
 	-output-suffix _bpf usage src/usage.bpf.c
 [ "$out" = . ] && exit
 for f in "$out"/usage_*; do

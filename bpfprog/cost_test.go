@@ -143,11 +143,23 @@ func (w *work) stop() {
 	}
 }
 
-// rate is how much is done in a second, as seen over a while.
-func (w *work) rate(d time.Duration) float64 {
-	a, began := w.done.Load(), time.Now()
+// cpu is the CPU time that the load has taken.
+func (w *work) cpu(tb testing.TB) (sum time.Duration) {
+	tb.Helper()
+	for _, cmd := range w.cmds {
+		sum += clock(tb, cmd.Process.Pid)
+	}
+	return sum
+}
+
+// rate is how much is done in a second of the load's own CPU time, as seen over
+// a while: what else runs on the machine takes none of it. What an idle CPU does
+// until it runs the load is not in it.
+func (w *work) rate(tb testing.TB, d time.Duration) float64 {
+	tb.Helper()
+	a, began := w.done.Load(), w.cpu(tb)
 	time.Sleep(d)
-	return float64(w.done.Load()-a) / time.Since(began).Seconds()
+	return float64(w.done.Load()-a) / (w.cpu(tb) - began).Seconds()
 }
 
 // slowdown compares a load's rate with the programs attached and without, in
@@ -155,17 +167,28 @@ func (w *work) rate(d time.Duration) float64 {
 // quartiles, in percent, and what one unit takes without, in ns.
 func (w *work) slowdown(tb testing.TB, turns int, each time.Duration) (median, q1, q3, unit float64) {
 	tb.Helper()
-	w.rate(200 * time.Millisecond)
+	w.rate(tb, 200*time.Millisecond)
 	var ratios, without []float64
 	off := func() float64 {
 		time.Sleep(each / 5) // what came before has settled
-		return w.rate(each)
+		return w.rate(tb, each)
 	}
+	tr := open(tb, Options{})
+	defer tr.Close()
+	detach := func() {
+		for _, l := range tr.links {
+			l.Close()
+		}
+		tr.links = nil
+	}
+	detach()
 	last := off()
 	for range turns {
-		tr := open(tb, Options{})
+		if err := tr.attach(); err != nil {
+			tb.Fatal(err)
+		}
 		on := off()
-		tr.Close()
+		detach()
 		next := off()
 		without = append(without, next)
 		ratios = append(ratios, 100*((last+next)/2/on-1))
@@ -200,7 +223,7 @@ func BenchmarkSlowdown(b *testing.B) {
 			w := c.of(b)
 			defer w.stop()
 			for b.Loop() {
-				median, q1, q3, unit := w.slowdown(b, 40, 100*time.Millisecond)
+				median, q1, q3, unit := w.slowdown(b, 200, 30*time.Millisecond)
 				b.ReportMetric(median, "%-slower")
 				b.ReportMetric(q1, "%-q1")
 				b.ReportMetric(q3, "%-q3")
@@ -229,7 +252,7 @@ func BenchmarkOwnTime(b *testing.B) {
 			defer stats.Close()
 			for b.Loop() {
 				before, began := ownTime(b, tr), time.Now()
-				w.rate(3 * time.Second)
+				time.Sleep(3 * time.Second)
 				after, took := ownTime(b, tr), time.Since(began)
 				b.ReportMetric(float64(after.onSwitch-before.onSwitch)/float64(after.switches-before.switches), "ns/switch")
 				b.ReportMetric(100*float64(after.all-before.all)/float64(took), "%-of-a-CPU")

@@ -45,7 +45,9 @@ type Options struct {
 	// their changes; nil where it does not. Time is weighed by them.
 	Frequencies []uint32
 
-	room uint32 // for tests: pages of the ring and entries for past threads
+	// For tests: pages of the ring and entries for past threads; and of records
+	// that lie where their tasks' numbers say.
+	room, rows uint32
 }
 
 // Power is how the kernel reads the places' counters.
@@ -139,6 +141,13 @@ func Open(o Options) (*Tracker, error) {
 	return t, nil
 }
 
+// rows is ROWS of src/usage.bpf.c. Each has room for the accounts of all places,
+// and they shall not take more than maxRowBytes: then there are fewer.
+const (
+	rows        = 1 << 14
+	maxRowBytes = 8 << 20
+)
+
 // load loads what src/usage.bpf.c has, with maps as large as this machine is.
 func (t *Tracker) load() error {
 	spec, err := loadUsage()
@@ -147,7 +156,6 @@ func (t *Tracker) load() error {
 	}
 	n := uint32(len(t.o.Places))
 	spec.Maps["cpus"].MaxEntries = uint32(t.o.CPUs)
-	spec.Maps["facts"].MaxEntries = uint32(t.o.CPUs)
 	spec.Maps["cycles"].MaxEntries = uint32(t.o.CPUs)
 	spec.Maps["instructions"].MaxEntries = uint32(t.o.CPUs)
 	spec.Maps["places"].MaxEntries = n
@@ -165,9 +173,13 @@ func (t *Tracker) load() error {
 	if record, ok := tasks.Value.(*btf.Struct); ok {
 		record.Size = tasks.ValueSize
 	}
-	for _, name := range []string{"past", "nothing"} {
+	for _, name := range []string{"past", "nothing", "rows"} {
 		spec.Maps[name].ValueSize = tasks.ValueSize
 		spec.Maps[name].Value = nil
+	}
+	spec.Maps["rows"].MaxEntries = min(rows, maxRowBytes/tasks.ValueSize)
+	if t.o.rows > 0 {
+		spec.Maps["rows"].MaxEntries = t.o.rows
 	}
 	set := map[string]any{
 		"n_cpus": uint32(t.o.CPUs), "n_places": n, "tool": uint32(t.o.Tool),
@@ -191,26 +203,27 @@ func (t *Tracker) load() error {
 // prepare fills the maps that describe the machine.
 func (t *Tracker) prepare() error {
 	n := uint32(len(t.o.Places))
-	facts := make([]usageCpuFacts, t.o.CPUs)
-	for i := range facts {
-		facts[i] = usageCpuFacts{Place: n, Sibling: -1, FreqAt: uint64(energy.Now())}
+	cpus := make([]usageCpu, t.o.CPUs)
+	for i := range cpus {
+		// Until something is known: time, or a cycle per ns.
+		cpus[i] = usageCpu{Place: n, Party: uint32(energy.Parties), Sibling: -1, FreqAt: uint64(energy.Now()), Rate: 1 << 16}
 		if i < len(t.o.Siblings) {
-			facts[i].Sibling = int32(t.o.Siblings[i])
+			cpus[i].Sibling = int32(t.o.Siblings[i])
 		}
 		if i < len(t.o.Frequencies) {
-			facts[i].Freq = t.o.Frequencies[i]
+			cpus[i].Freq = t.o.Frequencies[i]
 		}
 	}
 	for k, p := range t.o.Places {
 		for _, c := range p.CPUs {
-			facts[c].Place = uint32(k)
+			cpus[c].Place = uint32(k)
 		}
 		if err := t.objects.Places.Put(uint32(k), usagePlace{Cpus: uint64(len(p.CPUs))}); err != nil {
 			return err
 		}
 	}
-	for i := range facts {
-		if err := t.objects.Facts.Put(uint32(i), facts[i]); err != nil {
+	for i := range cpus {
+		if err := t.objects.Cpus.Put(uint32(i), cpus[i]); err != nil {
 			return err
 		}
 	}

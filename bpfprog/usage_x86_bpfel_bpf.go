@@ -16,78 +16,75 @@ import (
 type usageAccount struct {
 	_            structs.HostLayout
 	CpuNs        uint64
+	S            usageSums
 	Cycles       uint64
 	Instructions uint64
-	S            usageSums
 }
 
 type usageCpu struct {
-	_      structs.HostLayout
-	Seq    uint64
-	Since  uint64
-	Coord  [4]uint64
-	BusyNs uint64
-	Rate   uint64
-	Slices uint64
-	Last   [8]struct {
+	_        structs.HostLayout
+	Seq      uint64
+	Since    uint64
+	Coord    [4]uint64
+	BusyNs   uint64
+	Party    uint32
+	Place    uint32
+	K        uint64
+	Seen     [4]uint64
+	FromN    uint64
+	FromK    uint64
+	Began    uint64
+	PartyNs  [4]uint64
+	Slices   uint64
+	Switches uint64
+	ClockAt  uint64
+	ClockOff int64
+	IrqNs    uint64
+	IrqDepth uint32
+	Sibling  int32
+	Last     [8]struct {
 		_      structs.HostLayout
 		Since  uint64
 		Weight uint64
 		Party  uint32
 		Pad    uint32
 	}
-	Party        uint32
-	Pad4         uint32
-	Cycles       uint64
-	Instructions uint64
-	SiblingNs    uint64
-	Began        uint64
-	Reached      uint64
-	Place        uint32
-	Pad3         uint32
-	From         struct {
-		_      structs.HostLayout
-		K      uint64
-		At     uint64
-		Ns     uint64
-		Energy [4]uint64
-	}
-	IrqBegan          uint64
-	IrqNs             uint64
-	IrqDepth          uint32
-	Pad               uint32
-	Switches          uint64
-	IrqTotal          uint64
-	PartyNs           [4]uint64
+	Rate              uint64
+	Cycles            uint64
+	Instructions      uint64
+	SiblingNs         uint64
+	FreqAt            uint64
+	Turns             uint64
+	Freq              uint32
+	IdleState         uint32
 	PartyCycles       [4]uint64
 	PartyInstructions [4]uint64
+	IrqBegan          uint64
+	IrqTotal          uint64
 	IdleSince         uint64
 	IdleNs            [12]uint64
 	IdleEntries       [12]uint64
-	IdleState         uint32
-	Pad2              uint32
 	FreqChanges       uint64
-	Bounds            [2]struct {
+	ToN               uint64
+	Reached           uint64
+	Whole             uint64
+	ClockOdd          uint64
+	From              struct {
 		_      structs.HostLayout
 		K      uint64
 		At     uint64
 		Ns     uint64
 		Energy [4]uint64
 	}
-	K        uint64
-	Seen     [4]uint64
+	Bounds [2]struct {
+		_      structs.HostLayout
+		K      uint64
+		At     uint64
+		Ns     uint64
+		Energy [4]uint64
+	}
 	SeenBusy uint64
 	Dx       [4]uint64
-}
-
-type usageCpuFacts struct {
-	_       structs.HostLayout
-	Place   uint32
-	Sibling int32
-	Freq    uint32
-	Pad     uint32
-	FreqAt  uint64
-	Turns   uint64
 }
 
 type usageLine struct {
@@ -155,17 +152,18 @@ type usageSums struct {
 
 type usageTask struct {
 	_            structs.HostLayout
-	Party        uint32
-	Place        uint32
-	Pending      uint64
-	PendingK     uint64
 	Cgroup       uint64
-	Css          uint64
 	ProcessStart uint64
 	Threads      uint32
 	Live         uint32
 	Over         uint32
-	Pad          uint32
+	Row          uint32
+	Owner        uint64
+	Css          uint64
+	Party        uint32
+	Place        uint32
+	Pending      uint64
+	PendingK     uint64
 	Accounts     [0]usageAccount
 }
 
@@ -176,7 +174,6 @@ const (
 	usageMapCpus           = "cpus"
 	usageMapCycles         = "cycles"
 	usageMapEnded          = "ended"
-	usageMapFacts          = "facts"
 	usageMapInstructions   = "instructions"
 	usageMapNothing        = "nothing"
 	usageMapPast           = "past"
@@ -186,6 +183,7 @@ const (
 	usageMapPowerPackage   = "power_package"
 	usageMapPowerUncore    = "power_uncore"
 	usageMapRates          = "rates"
+	usageMapRows           = "rows"
 	usageMapTasks          = "tasks"
 	usageProgAdopt         = "adopt"
 	usageProgDump          = "dump"
@@ -289,7 +287,6 @@ type usageMapSpecs struct {
 	Cpus         *ebpf.MapSpec `ebpf:"cpus"`
 	Cycles       *ebpf.MapSpec `ebpf:"cycles"`
 	Ended        *ebpf.MapSpec `ebpf:"ended"`
-	Facts        *ebpf.MapSpec `ebpf:"facts"`
 	Instructions *ebpf.MapSpec `ebpf:"instructions"`
 	Nothing      *ebpf.MapSpec `ebpf:"nothing"`
 	Past         *ebpf.MapSpec `ebpf:"past"`
@@ -299,6 +296,7 @@ type usageMapSpecs struct {
 	PowerPackage *ebpf.MapSpec `ebpf:"power_package"`
 	PowerUncore  *ebpf.MapSpec `ebpf:"power_uncore"`
 	Rates        *ebpf.MapSpec `ebpf:"rates"`
+	Rows         *ebpf.MapSpec `ebpf:"rows"`
 	Tasks        *ebpf.MapSpec `ebpf:"tasks"`
 }
 
@@ -350,7 +348,6 @@ type usageMaps struct {
 	Cpus         *ebpf.Map `ebpf:"cpus"`
 	Cycles       *ebpf.Map `ebpf:"cycles"`
 	Ended        *ebpf.Map `ebpf:"ended"`
-	Facts        *ebpf.Map `ebpf:"facts"`
 	Instructions *ebpf.Map `ebpf:"instructions"`
 	Nothing      *ebpf.Map `ebpf:"nothing"`
 	Past         *ebpf.Map `ebpf:"past"`
@@ -360,6 +357,7 @@ type usageMaps struct {
 	PowerPackage *ebpf.Map `ebpf:"power_package"`
 	PowerUncore  *ebpf.Map `ebpf:"power_uncore"`
 	Rates        *ebpf.Map `ebpf:"rates"`
+	Rows         *ebpf.Map `ebpf:"rows"`
 	Tasks        *ebpf.Map `ebpf:"tasks"`
 }
 
@@ -368,7 +366,6 @@ func (m *usageMaps) Close() error {
 		m.Cpus,
 		m.Cycles,
 		m.Ended,
-		m.Facts,
 		m.Instructions,
 		m.Nothing,
 		m.Past,
@@ -378,6 +375,7 @@ func (m *usageMaps) Close() error {
 		m.PowerPackage,
 		m.PowerUncore,
 		m.Rates,
+		m.Rows,
 		m.Tasks,
 	)
 }

@@ -41,12 +41,25 @@ struct signal_struct {
 	int nr_threads;
 };
 
+struct rq {
+	u64 clock;
+};
+
+struct cfs_rq {
+	struct rq *rq;
+};
+
+struct sched_entity {
+	struct cfs_rq *cfs_rq;
+};
+
 struct task_struct {
 	unsigned int flags;
 	unsigned int __state;
 	int pid;
 	int tgid;
 	int on_cpu;
+	struct sched_entity se;
 	u64 start_time;
 	char comm[16];
 	struct task_struct *real_parent;

@@ -26,10 +26,15 @@ char LICENSE[] SEC("license") = "GPL";
 #define MAX_PLACES 32
 #define DOMAINS 4 /* package, core, uncore, dram */
 #define RING 2048
+#define ROWS (1 << 14) /* a power of two; there may be fewer */
 #define BINS 8
 #define MOST (1ull << 43) /* counts of an interval: 2 kJ in a fraction of a second are no work of anybody's */
 #define MEMORY (1ull << 20) /* ns over which a CPU's weight per ns is averaged */
 #define SLICES 8 /* that a look back in time knows, a power of two */
+#define COMPARE (1ull << 20) /* ns after which the scheduler's clock is compared with the time again */
+#define SHORT (1ull << 15) /* ns that a slice lasts at most whose end is told by the scheduler's clock */
+#define STEP 1000 /* ns, the most that one comparison adds */
+#define FARTHEST (1 << 20) /* ns that they are apart for reasons that pass */
 #define STATES 12 /* idle states with a line of their own; deeper ones share the last */
 
 enum party { TARGET, OTHERS, KERNEL, TOOL, PARTIES, NOBODY = PARTIES };
@@ -55,15 +60,6 @@ u64 look_ns;		/* between two looks at the counters */
 #define FRACTION 4
 #define RATE_BITS 20
 
-struct cpu_facts {
-	u32 place;	/* n_places: belongs to none */
-	s32 sibling;	/* the CPU on the same core, -1 for none */
-	u32 freq;	/* kHz, 0 for unknown */
-	u32 pad;
-	u64 freq_at;	/* turns are known up to here */
-	u64 turns;	/* time by frequency since the present slice began */
-};
-
 struct sums {
 	u64 weight;
 	u64 ns;			/* the place's time, by weight, with FRACTION bits */
@@ -72,8 +68,9 @@ struct sums {
 
 /* What a task did on one place. */
 struct account {
-	u64 cpu_ns, cycles, instructions;
+	u64 cpu_ns;
 	struct sums s;
+	u64 cycles, instructions;
 };
 
 struct boundary {
@@ -89,36 +86,50 @@ struct slice {
 	u32 party, pad;
 };
 
+/* What a switch always touches comes first and together: between two switches other code has taken the caches. */
 struct cpu {
 	u64 seq;	/* odd while the CPU itself writes; of what the closer reads */
 	u64 since;	/* the present slice began */
 	u64 coord[PARTIES];
 	u64 busy_ns;	/* slices that have ended */
-	u64 rate;	/* weight per ns of late, with 16 bits of fraction */
-	u64 slices;	/* that have ended */
-	struct slice last[SLICES]; /* the last ones, in turn */
 	u32 party;	/* who runs: NOBODY when idle */
-	u32 pad4;
+	u32 place;	/* n_places: belongs to none */
 
-	/* its own */
+	u64 k;		/* the closer's: how many boundaries it has set */
+	u64 seen[PARTIES]; /* the closer's: up to the last boundary */
+	u64 from_n;	/* k at since */
+	u64 from_k;	/* and the interval that began with the boundary before */
+	u64 began;	/* coordinate at since, of all parties */
+
+	u64 party_ns[PARTIES];
+	u64 slices;	/* that have ended */
+	u64 switches;
+	u64 clock_at;	/* the scheduler's clock when it was last compared */
+	s64 clock_off;	/* what it takes to make it the time */
+	u64 irq_ns;	/* of the present slice */
+	u32 irq_depth;
+	s32 sibling;	/* the CPU on the same core, -1 for none */
+
+	struct slice last[SLICES]; /* the last ones, in turn */
+
+	u64 rate;	/* weight per ns of late, with 16 bits of fraction */
 	u64 cycles, instructions; /* readings at since */
 	u64 sibling_ns;		/* the sibling's busy time at since */
-	u64 began;		/* coordinate at since, of all parties */
-	u64 reached;		/* and at the end of the slice */
-	u32 place, pad3;
-	struct boundary from;	/* the last boundary at since */
-	u64 irq_began, irq_ns;	/* of the present slice */
-	u32 irq_depth, pad;
-	u64 switches, irq_total;
-	u64 party_ns[PARTIES], party_cycles[PARTIES], party_instructions[PARTIES];
-	u64 idle_since, idle_ns[STATES], idle_entries[STATES];
-	u32 idle_state, pad2;	/* 0 for none, else state + 1 */
-	u64 freq_changes;
+	u64 freq_at;		/* turns are known up to here */
+	u64 turns;		/* time by frequency since the present slice began */
+	u32 freq;		/* kHz, 0 for unknown */
+	u32 idle_state;		/* 0 for none, else state + 1 */
+	u64 party_cycles[PARTIES], party_instructions[PARTIES];
 
-	/* the closer's: the boundary before the next, by parity of k */
-	struct boundary bounds[2];
-	u64 k;
-	u64 seen[PARTIES], seen_busy; /* up to the last boundary */
+	u64 irq_began, irq_total;
+	u64 idle_since, idle_ns[STATES], idle_entries[STATES];
+	u64 freq_changes;
+	u64 to_n, reached, whole; /* of a slice that lasted across boundaries: k and the coordinate at its end, its weight */
+	u64 clock_odd;	/* comparisons in a row that were far off */
+
+	struct boundary from;	/* the last boundary at since */
+	struct boundary bounds[2]; /* the closer's: the one before the next, by parity of k */
+	u64 seen_busy;		/* the closer's, as seen */
 	u64 dx[PARTIES];
 };
 
@@ -147,14 +158,21 @@ struct rate {
 	u64 k, weight, ns, energy[DOMAINS];
 };
 
+#define NO_ROW 0xffffffff
+#define TAKEN 1 /* in place of an owner, while a row is made ready */
+
 struct task {
+	u64 cgroup;
+	u64 process_start;
+	u32 threads, live; /* of a group's leader */
+	u32 over; /* it has ended, and user space knows */
+	u32 row;	/* in tasks: where the record is instead, plus one; NO_ROW: here; 0: not decided */
+	/* what a switch touches */
+	u64 owner;	/* the address of its task; in rows, 0: nobody's */
+	u64 css;	/* the set of groups that party and cgroup were told from */
 	u32 party;
 	u32 place;	/* of what is pending */
 	u64 pending, pending_k;
-	u64 cgroup, css;	/* css: the set of groups that party and cgroup were told from */
-	u64 process_start;
-	u32 threads, live; /* of a group's leader */
-	u32 over, pad; /* it has ended, and user space knows */
 	struct account accounts[]; /* by place */
 };
 
@@ -191,13 +209,6 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, struct cpu_facts);
-} facts SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
 	__type(value, struct place);
 } places SEC(".maps");
 
@@ -208,7 +219,18 @@ struct {
 	__type(value, struct rate);
 } rates SEC(".maps");
 
-/* The loader makes values as large as the places take. */
+/*
+ * The records of tasks. A task's row is that of its number, so that a few instructions find it, and those who have been
+ * started together, who often wake one another up, lie together. Who finds its row taken has its record in the map after
+ * this, which the kernel takes longer to look through. The loader sets how large values are, and how many there are.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct task);
+} rows SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -290,6 +312,9 @@ u64 lost_tasks;		/* no memory for a record */
 u64 unread;		/* slices whose cycles could not be read */
 
 #define barrier() asm volatile("" ::: "memory")
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define GLOBAL __attribute__((noinline))
 #define keep(x) asm volatile("" : "+r"(x))
 
 static u32 min32(u32 a, u32 b) { return a < b ? a : b; }
@@ -318,14 +343,14 @@ static u64 busy_of(struct cpu *c, u64 now)
 }
 
 /* Time by frequency (GHz, nearly) since the last call. */
-static u64 turn(struct cpu_facts *f, u64 now)
+static u64 turn(struct cpu *c, u64 now)
 {
-	u64 turns = f->turns;
+	u64 turns = c->turns;
 
-	if (now > f->freq_at)
-		turns += (now - f->freq_at) * (f->freq >> 4) >> 16;
-	f->freq_at = now;
-	f->turns = 0;
+	if (now > c->freq_at)
+		turns += (now - c->freq_at) * (c->freq >> 4) >> 16;
+	c->freq_at = now;
+	c->turns = 0;
 	return turns;
 }
 
@@ -362,21 +387,29 @@ static struct rate *rate_of(u32 place, u64 k)
 	return bpf_map_lookup_elem(&rates, &i);
 }
 
-/* What waits for the end of its interval, once that has come. */
-static void settle(struct task *t)
+/*
+ * Functions that are not static are a matter of their own for the verifier, too, which goes through them once, and not by
+ * every way that leads to them. It halves what on_switch takes to load.
+ */
+
+/* What waits for the end of its interval joins account a, which is that of its place, once that has come. */
+GLOBAL int join(struct task *t, struct account *a)
 {
-	u32 p = t->place;
-	struct account *a;
 	struct rate *r;
 	struct place *pl;
-	u64 w = __sync_lock_test_and_set(&t->pending, 0), k = t->pending_k;
+	u64 w, k;
+	u32 p;
 
+	if (!t || !a)
+		return 0;
+	p = t->place;
+	w = __sync_lock_test_and_set(&t->pending, 0);
+	k = t->pending_k;
 	if (!w)
-		return;
+		return 0;
 	pl = bpf_map_lookup_elem(&places, &p);
-	a = account_of(t, p);
-	if (!pl || !a)
-		return;
+	if (!pl)
+		return 0;
 	/* Not closed yet, as when a task moves to another package: as much as in the interval before. */
 	if (k >= pl->k && k)
 		k = pl->k - 1;
@@ -385,13 +418,22 @@ static void settle(struct task *t)
 		k = pl->k - 1;
 	r = rate_of(p, k);
 	if (!r || r->k != k)
-		return;
+		return 0;
 	/* Nobody has more of an interval than all of it, whatever was taken for its weight. */
 	if (w > r->weight)
 		w = r->weight;
 	a->s.ns += w * r->ns >> (RATE_BITS - FRACTION);
 	for (int d = 0; d < DOMAINS; d++)
 		a->s.energy[d] += w * r->energy[d] >> (RATE_BITS - FRACTION);
+	return 0;
+}
+
+static void settle(struct task *t)
+{
+	struct account *a = account_of(t, t->place);
+
+	if (a)
+		join(t, a);
 }
 
 static bool has_closed(struct task *t)
@@ -403,29 +445,20 @@ static bool has_closed(struct task *t)
 }
 
 /*
- * Charge a slice on CPU c, from its start to the coordinate reached, to task t and its account there. part/whole of
- * its weight are the task's, the rest was interrupts.
+ * Charge a slice on CPU c that lasted across boundaries, up to coordinate c->reached, to account a of task t. Part of its
+ * weight, c->whole, is the task's, the rest was interrupts.
  */
-static void charge(struct cpu *c, struct task *t, struct account *a, u64 part, u64 whole)
+GLOBAL int charge_across(struct cpu *c, struct task *t, struct account *a, u64 part)
 {
 	struct boundary to;
-	u64 ns, e[DOMAINS], w, b = c->reached;
-	u64 parity = c->k & 1, k;
-	u32 place = c->place;
+	u64 ns, e[DOMAINS], w, whole;
+	u32 place;
 
-	if (!whole)
-		return;
-	k = c->bounds[parity].k;
-	if (t->pending && (t->place != place || t->pending_k != k))
-		settle(t);
-	a->s.weight += part;
-	if (k == c->from.k) {
-		t->place = place;
-		t->pending_k = k;
-		t->pending += part;
-		return;
-	}
-	to = c->bounds[parity];
+	if (!c || !t || !a)
+		return 0;
+	to = c->bounds[c->to_n & 1];
+	place = c->place;
+	whole = c->whole;
 	/* What others had of the first interval before this slice began. */
 	ns = to.ns - c->from.ns;
 	for (int d = 0; d < DOMAINS; d++)
@@ -457,21 +490,22 @@ static void charge(struct cpu *c, struct task *t, struct account *a, u64 part, u
 	/* A boundary is set as of a moment ago, which may be before this slice began. */
 	if (c->began > to.at)
 		to.at = c->began;
-	w = b > to.at ? b - to.at : 0;
+	w = c->reached > to.at ? c->reached - to.at : 0;
 	if (part < whole)
 		w = w * ((part << 10) / whole) >> 10;
-	t->place = place;
-	t->pending_k = to.k;
-	t->pending = w;
+	t->pending += w;
+	return 0;
 }
 
-static u64 coordinate(struct cpu *c)
+/* From here on, what waits is of interval k of CPU c's place. */
+static inline __attribute__((always_inline)) void wait_for(struct cpu *c, struct task *t, u64 k)
 {
-	u64 sum = 0;
-
-	for (int p = 0; p < PARTIES; p++)
-		sum += c->coord[p];
-	return sum;
+	if (likely(t->pending_k == k && t->place == c->place))
+		return;
+	if (t->pending)
+		settle(t);
+	t->place = c->place;
+	t->pending_k = k;
 }
 
 /* What has been counted on a CPU. */
@@ -485,21 +519,22 @@ struct slice_work {
 };
 
 /* Time and cycles belong to the same moment, as nearly as can be. */
-static inline __attribute__((always_inline)) void read_now(struct reading *r)
+static inline __attribute__((always_inline)) void read_now(struct reading *r, u64 at)
 {
 	r->cycles = use_cycles ? count(&cycles, BPF_F_CURRENT_CPU) : 0;
-	r->at = bpf_ktime_get_ns();
+	r->at = at ? at : bpf_ktime_get_ns();
 	r->instructions = use_cycles ? count(&instructions, BPF_F_CURRENT_CPU) : 0;
 }
 
-/* How much the present slice of CPU c weighs. */
-static inline __attribute__((always_inline)) void measure(struct cpu *c, struct cpu_facts *f, struct reading *r,
-							   struct slice_work *w)
+/* How much the present slice of CPU c weighs, which is party's. */
+static inline __attribute__((always_inline)) void measure(struct cpu *c, struct reading *r, u32 party, struct slice_work *w)
 {
 	u64 shared = 0, work;
 
-	w->dt = c->since && r->at > c->since ? r->at - c->since : 0;
-	w->irq = c->irq_ns < w->dt ? c->irq_ns : w->dt;
+	w->dt = likely(c->since) ? r->at - c->since : 0;
+	w->irq = c->irq_ns;
+	if (unlikely(w->irq > w->dt))
+		w->irq = w->dt;
 	w->cycles = w->instructions = 0;
 	work = w->dt;
 	if (use_cycles && c->since) {
@@ -514,11 +549,11 @@ static inline __attribute__((always_inline)) void measure(struct cpu *c, struct 
 			work = w->dt * c->rate >> 16;
 			__sync_fetch_and_add(&unread, 1);
 		}
-	} else if (use_frequency && f->freq) {
-		work = turn(f, r->at);
+	} else if (use_frequency && c->freq) {
+		work = turn(c, r->at);
 	}
-	if (use_siblings && f->sibling >= 0) {
-		struct cpu *s = cpu_at(f->sibling);
+	if (use_siblings && c->sibling >= 0) {
+		struct cpu *s = cpu_at(c->sibling);
 
 		if (s) {
 			u64 busy = busy_of(s, r->at);
@@ -528,92 +563,143 @@ static inline __attribute__((always_inline)) void measure(struct cpu *c, struct 
 			c->sibling_ns = busy;
 		}
 	}
-	if (c->party < PARTIES) {
+	w->weight_irq = 0;
+	if (likely(party < PARTIES)) {
 		w->weight = weigh(work, w->dt, shared);
-		w->weight_irq = w->irq && w->dt && w->dt < (1ull << 30) ? w->weight * w->irq / w->dt : 0;
+		if (unlikely(w->irq) && w->dt < (1ull << 30))
+			w->weight_irq = w->weight * w->irq / w->dt;
 		return;
 	}
 	/* Interrupts of an idle CPU. */
 	w->weight = 0;
 	if (w->irq)
-		w->weight = use_cycles ? w->cycles : use_frequency && f->freq ? w->irq * (f->freq >> 4) >> 16 : w->irq;
+		w->weight = use_cycles ? w->cycles : use_frequency && c->freq ? w->irq * (c->freq >> 4) >> 16 : w->irq;
 	w->weight_irq = w->weight;
 }
 
-/* Put the present slice into the CPU's own account. */
-static inline __attribute__((always_inline)) void book(struct cpu *c, struct slice_work *w)
+/* The weight per ns of late, after one more slice. */
+static u64 rate_after(u64 rate, struct slice_work *w)
 {
-	u64 slot, party = c->party;
+	if (w->dt > MEMORY / 16 && w->dt < (1ull << 32))
+		return (rate * MEMORY + (w->weight << 16)) / (MEMORY + w->dt);
+	if (w->dt > 1000 && w->dt <= MEMORY / 16) /* nearly the same, without a division */
+		return rate - (rate * w->dt / MEMORY) + (w->weight << 16) / MEMORY;
+	return rate;
+}
 
-	/* Until something is known: time, or a cycle per ns. */
-	if (!c->rate)
-		c->rate = 1 << 16;
-	c->coord[KERNEL] += w->weight_irq;
-	c->party_ns[KERNEL] += w->irq;
-	c->irq_total += w->irq;
-	if (party < PARTIES) {
+/* Put the present slice into the CPU's own account, and return the coordinate that it reached. */
+static inline __attribute__((always_inline)) u64 book(struct cpu *c, u64 party, struct slice_work *w)
+{
+	u64 slot, reached = c->began + w->weight;
+	struct slice *s;
+
+	if (unlikely(w->irq)) {
+		c->coord[KERNEL] += w->weight_irq;
+		c->party_ns[KERNEL] += w->irq;
+		c->irq_total += w->irq;
+	}
+	if (likely(party < PARTIES)) {
 		slot = party;
 		keep(slot); /* older verifiers forget the check above */
 		slot &= PARTIES - 1;
 		c->coord[slot] += w->weight - w->weight_irq;
 		/* Taken for heavier than it was: that has been charged, and must not make what runs next weigh nothing. */
-		if (c->coord[slot] < c->seen[slot])
+		if (unlikely(c->coord[slot] < c->seen[slot])) {
+			reached += c->seen[slot] - c->coord[slot];
 			c->coord[slot] = c->seen[slot];
+		}
 		c->busy_ns += w->dt;
 		c->party_ns[slot] += w->dt - w->irq;
-		c->party_cycles[slot] += w->cycles;
-		c->party_instructions[slot] += w->instructions;
-		if (w->dt > MEMORY / 16 && w->dt < (1ull << 32))
-			c->rate = (c->rate * MEMORY + (w->weight << 16)) / (MEMORY + w->dt);
-		else if (w->dt > 1000 && w->dt <= MEMORY / 16) /* nearly the same, without a division */
-			c->rate = c->rate - (c->rate * w->dt / MEMORY) + (w->weight << 16) / MEMORY;
+		if (use_cycles) {
+			c->party_cycles[slot] += w->cycles;
+			c->party_instructions[slot] += w->instructions;
+		}
+		/* Of time alone it is what it was. */
+		if (use_cycles || use_frequency || use_siblings)
+			c->rate = rate_after(c->rate, w);
 	} else {
 		c->busy_ns += w->irq;
 	}
-	slot = c->slices & (SLICES - 1);
-	c->last[slot].since = c->since;
-	c->last[slot].weight = w->weight;
-	c->last[slot].party = party;
-	c->slices++;
+	s = &c->last[c->slices++ & (SLICES - 1)];
+	s->since = c->since;
+	s->weight = w->weight;
+	s->party = party;
+	return reached;
 }
 
-/* End the present slice of CPU c, which this runs on, and begin another of who runs next. */
-static void cut(struct cpu *c, struct cpu_facts *f, struct task *prev, u32 next_party)
+/*
+ * Who closes an interval, on another CPU or in an interrupt on this one, sees whether a CPU is being written to. A
+ * processor of this kind makes stores seen in their order; others need a barrier, which only atomic operations are.
+ */
+static void mark(struct cpu *c)
+{
+#ifdef __TARGET_ARCH_x86
+	barrier();
+	*(volatile u64 *)&c->seq = c->seq + 1;
+	barrier();
+#else
+	__sync_fetch_and_add(&c->seq, 1);
+#endif
+}
+
+/*
+ * End the present slice of CPU c, which this runs on, and begin another of who runs next. It was party's, and prev's if
+ * that has a record. At is the time, or 0.
+ */
+static inline __attribute__((always_inline)) void cut(struct cpu *c, u64 at, u32 party, struct task *prev, u32 next_party)
 {
 	struct reading r;
 	struct slice_work w;
-	u32 party = c->party;
-	u64 slot;
+	u64 reached, k;
 
-	read_now(&r);
-	__sync_fetch_and_add(&c->seq, 1);
-	measure(c, f, &r, &w);
-	book(c, &w);
+	read_now(&r, at);
+	if (unlikely(r.at < c->since))
+		r.at = c->since;
+	mark(c);
+	measure(c, &r, party, &w);
+	reached = book(c, party, &w);
 	c->since = r.at;
 	c->party = next_party;
-	__sync_fetch_and_add(&c->seq, 1);
+	mark(c);
 
-	c->reached = coordinate(c);
-	c->place = f->place;
-	if (party < PARTIES && prev) {
-		struct account *a = account_of(prev, f->place);
+	k = *(volatile u64 *)&c->k;
+	if (likely(party < PARTIES && prev)) {
+		struct account *a = account_of(prev, c->place);
 
-		if (a) {
+		if (likely(a)) {
+			u64 part = w.weight - w.weight_irq;
+
 			a->cpu_ns += w.dt - w.irq;
-			a->cycles += w.cycles;
-			a->instructions += w.instructions;
-			charge(c, prev, a, w.weight - w.weight_irq, w.weight);
+			if (use_cycles) {
+				a->cycles += w.cycles;
+				a->instructions += w.instructions;
+			}
+			a->s.weight += part;
+			if (likely(k == c->from_n)) {
+				wait_for(c, prev, c->from_k);
+				prev->pending += part;
+			} else if (w.weight) {
+				c->to_n = k;
+				c->reached = reached;
+				c->whole = w.weight;
+				wait_for(c, prev, c->bounds[k & 1].k);
+				charge_across(c, prev, a, part);
+			}
 		}
 	}
 	c->irq_ns = 0;
-	if (c->irq_depth)
+	if (unlikely(c->irq_depth))
 		c->irq_began = r.at;
-	c->cycles = r.cycles;
-	c->instructions = r.instructions;
-	c->began = c->reached;
-	slot = c->k & 1;
-	if (c->from.k != c->bounds[slot].k)
-		c->from = c->bounds[slot];
+	if (use_cycles) {
+		c->cycles = r.cycles;
+		c->instructions = r.instructions;
+	}
+	c->began = reached;
+	if (unlikely(k != c->from_n)) {
+		c->from = c->bounds[k & 1];
+		c->from_k = c->from.k;
+		c->from_n = k;
+	}
 }
 
 /* ---- closing an interval ---- */
@@ -654,7 +740,7 @@ static u64 take_back(struct cpu *c, u64 n, u64 at, u64 until, struct coordinates
  * The coordinates of a CPU up to a moment not long ago, in x, and its busy time. Of slices that have ended since, it
  * takes off what came after. A function of its own for the verifier, which need not follow it again for every CPU.
  */
-__attribute__((noinline)) u64 look(struct cpu *c, u64 at, struct coordinates *x)
+GLOBAL u64 look(struct cpu *c, u64 at, struct coordinates *x)
 {
 	u64 seq, busy = 0, since = 0, rate = 0, slot = NOBODY, slices = 0;
 
@@ -699,14 +785,10 @@ static u64 gather(u32 p, struct place *pl, u64 now, u64 *busy)
 
 	for (u64 n = 0; n < n_cpus && n < MAX_CPUS; n++) {
 		u32 i = n; /* a loop's own variable has to stay in a register, for the verifier to see where it ends */
-		struct cpu_facts *f = bpf_map_lookup_elem(&facts, &i);
-		struct cpu *c;
+		struct cpu *c = cpu_at(i);
 		u64 b;
 
-		if (!f || f->place != p)
-			continue;
-		c = cpu_at(i);
-		if (!c)
+		if (!c || c->place != p)
 			continue;
 		b = look(c, now, &x);
 		if (b > c->seen_busy) {
@@ -730,15 +812,11 @@ static void share(u32 p, struct place *pl, struct rate *r)
 {
 	for (u64 n = 0; n < n_cpus && n < MAX_CPUS; n++) {
 		u32 i = n; /* a loop's own variable has to stay in a register, for the verifier to see where it ends */
-		struct cpu_facts *f = bpf_map_lookup_elem(&facts, &i);
 		struct boundary *from, *to;
-		struct cpu *c;
+		struct cpu *c = cpu_at(i);
 		u64 w = 0, at = 0;
 
-		if (!f || f->place != p)
-			continue;
-		c = cpu_at(i);
-		if (!c)
+		if (!c || c->place != p)
 			continue;
 		for (int q = 0; q < PARTIES; q++) {
 			struct sums *s = &pl->parties[q];
@@ -904,15 +982,14 @@ SEC("perf_event")
 int tick(void *ctx)
 {
 	u32 cpu = bpf_get_smp_processor_id();
-	struct cpu_facts *f = bpf_map_lookup_elem(&facts, &cpu);
 	struct cpu *c = cpu_at(cpu);
 	struct place *pl;
 	u64 now;
 	u32 p;
 
-	if (!f || !c)
+	if (!c)
 		return 0;
-	p = f->place;
+	p = c->place;
 	pl = bpf_map_lookup_elem(&places, &p);
 	/* It may interrupt settle_cpu() or end_interval(). */
 	if (!pl || c->seq & 1 || pl->busy)
@@ -994,10 +1071,14 @@ static bool in_cgroup(struct task_struct *t)
 	return 0;
 }
 
-static bool descends(struct task_struct *t)
+/* Whether a record's task has the target among its ancestors. */
+GLOBAL int descends(struct task *record)
 {
-	if (!root)
+	struct task_struct *t;
+
+	if (!root || !record)
 		return 0;
+	t = (void *)record->owner;
 	for (int i = 0; i < 32; i++) {
 		u32 tgid = BPF_CORE_READ(t, tgid);
 
@@ -1029,16 +1110,95 @@ static u32 party_of(struct task_struct *t)
 	return OTHERS;
 }
 
-/* A new task's party and groups. Who descends from the target stays its. */
-static void place_task(struct task *t, struct task_struct *task, bool descendant)
+/* The party and groups of a record's task. Who descends from the target stays its. */
+GLOBAL int place_task(struct task *t, int descendant)
 {
-	u32 party = party_of(task);
+	struct task_struct *task;
+	u32 party;
 
+	if (!t)
+		return 0;
+	task = (void *)t->owner;
+	party = party_of(task);
 	if (party == OTHERS && root && descendant)
 		party = TARGET;
 	t->party = party;
 	t->css = css_of(task);
 	t->cgroup = cgroup_of(task);
+	return 0;
+}
+
+static struct task *row_at(u32 i) { return bpf_map_lookup_elem(&rows, &i); }
+
+static struct task *row_of(struct task_struct *task) { return row_at(task->pid & (ROWS - 1)); }
+
+/*
+ * The record of a task that is not in the row of its number: a thread that executes a program takes its leader's number.
+ * The idle task has none.
+ */
+static __attribute__((noinline)) struct task *remote_record(struct task_struct *task)
+{
+	struct task *t;
+
+	if (!task->pid)
+		return 0;
+	t = bpf_task_storage_get(&tasks, task, 0, 0);
+	if (!t || t->row == NO_ROW)
+		return t;
+	t = row_at(t->row - 1);
+	return t && t->owner == (u64)task ? t : 0;
+}
+
+/* A task's record. Its address tells it from others: who begins at the address of one that has ended begins a new one. */
+static inline __attribute__((always_inline)) struct task *record_of(struct task_struct *task)
+{
+	struct task *t = row_of(task);
+
+	if (likely(t && t->owner == (u64)task))
+		return t;
+	return remote_record(task);
+}
+
+/* Make a row nobody's again. What it holds stays until somebody takes it: who walks the tasks may be reading it. */
+static void vacate(struct task *t)
+{
+	if (t->row != NO_ROW)
+		__sync_lock_test_and_set(&t->owner, 0);
+}
+
+/* Take a row that is nobody's for a task, which finds it when it is empty. */
+static bool take(struct task *row, struct task_struct *task)
+{
+	if (__sync_val_compare_and_swap(&row->owner, 0, TAKEN))
+		return 0;
+	row->pending = row->pending_k = row->css = row->cgroup = row->process_start = 0;
+	row->place = row->party = row->threads = row->live = row->over = 0;
+	for (u64 p = 0; p < n_places && p < MAX_PLACES; p++)
+		__builtin_memset(&row->accounts[p], 0, sizeof(row->accounts[p]));
+	__sync_lock_test_and_set(&row->owner, (u64)task);
+	return 1;
+}
+
+/* The record of a task that may have none. */
+static struct task *record_for(struct task_struct *task)
+{
+	struct task *t = record_of(task), *row;
+
+	if (t)
+		return t;
+	t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!t) {
+		__sync_fetch_and_add(&lost_tasks, 1);
+		return 0;
+	}
+	row = row_of(task);
+	if (!row || !take(row, task)) {
+		t->owner = (u64)task;
+		t->row = NO_ROW;
+		return t;
+	}
+	t->row = (task->pid & (ROWS - 1)) + 1;
+	return row;
 }
 
 SEC("tp_btf/task_newtask")
@@ -1047,16 +1207,18 @@ int BPF_PROG(on_newtask, struct task_struct *task, u64 flags)
 	struct task_struct *self = bpf_get_current_task_btf();
 	struct task *t, *parent, *leader;
 
-	parent = bpf_task_storage_get(&tasks, self, 0, 0);
-	t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!t) {
-		__sync_fetch_and_add(&lost_tasks, 1);
+	parent = record_of(self);
+	/* A row of an earlier task at this address, whose end was not seen. */
+	t = row_of(task);
+	if (t && t->owner == (u64)task)
+		vacate(t);
+	t = record_for(task);
+	if (!t)
 		return 0;
-	}
-	place_task(t, task, parent && parent->party == TARGET);
+	place_task(t, parent && parent->party == TARGET);
 	t->process_start = BPF_CORE_READ(task, group_leader, start_time);
 	if (flags & CLONE_THREAD) {
-		leader = bpf_task_storage_get(&tasks, task->group_leader, 0, 0);
+		leader = record_of(task->group_leader);
 		if (leader) {
 			/* Leader since an exec, as a thread was: all others have ended. */
 			if (!leader->live)
@@ -1079,12 +1241,10 @@ int adopt(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
-	t = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!t) {
-		__sync_fetch_and_add(&lost_tasks, 1);
+	t = record_for(task);
+	if (!t)
 		return 0;
-	}
-	place_task(t, task, descends(task));
+	place_task(t, descends(t));
 	t->process_start = BPF_CORE_READ(task, group_leader, start_time);
 	if (task->pid == task->tgid && !t->threads)
 		t->live = t->threads = BPF_CORE_READ(task, signal, nr_threads);
@@ -1116,7 +1276,7 @@ int dump(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
-	t = bpf_task_storage_get(&tasks, task, 0, 0);
+	t = record_of(task);
 	if (!t || t->over) /* a zombie has had its line */
 		return 0;
 	/* Its own CPU may be at it. */
@@ -1154,16 +1314,18 @@ static void leave(struct task_struct *first, struct task *leader)
 	leader->over = 1;
 	if (!end(first, leader, ENDED_PROCESS))
 		__sync_fetch_and_add(&lost_processes, 1);
+	vacate(leader);
 }
 
-static bool gone(struct task_struct *task)
+/* Its own accesses are cheaper than BPF_CORE_READ's, and allowed as the tracepoint vouches for the task. */
+static inline __attribute__((always_inline)) bool gone(struct task_struct *task)
 {
 	u64 state;
 
 	if (bpf_core_field_exists(task->__state))
-		state = BPF_CORE_READ(task, __state);
+		state = task->__state;
 	else
-		state = BPF_CORE_READ((struct task_struct___before_5_14 *)task, state);
+		state = ((struct task_struct___before_5_14 *)task)->state;
 	return state & TASK_DEAD;
 }
 
@@ -1218,50 +1380,111 @@ int BPF_PROG(on_exit, struct task_struct *task)
 
 	if (task->pid == task->tgid)
 		return 0;
-	leader = bpf_task_storage_get(&tasks, task->group_leader, 0, 0);
+	leader = record_of(task->group_leader);
 	if (leader)
 		leave(task->group_leader, leader);
 	return 0;
 }
 
-static struct task *record_of(struct task_struct *task)
+/* Compare the scheduler's clock of a CPU, as it stands, with the time, which is returned. */
+GLOBAL u64 compare(struct cpu *c, u64 clock)
 {
-	return bpf_task_storage_get(&tasks, task, 0, 0);
+	u64 now = bpf_ktime_get_ns();
+	s64 ahead;
+
+	if (!c)
+		return now;
+	ahead = now - clock - c->clock_off;
+	/* After a while of something else, the way from there to here takes longer. */
+	if (now - c->since > SHORT)
+		return now;
+	if (!c->clock_at) {
+		c->clock_off = now - clock;
+	} else if (ahead < -FARTHEST || ahead > FARTHEST) {
+		/* Something came in between, or the clock was set: that will be seen again. */
+		if (++c->clock_odd < 8)
+			return now;
+		c->clock_off = now - clock;
+	} else {
+		/* The way is never shorter than it is, and at times much longer. */
+		ahead >>= 2;
+		c->clock_off += ahead > STEP ? STEP : ahead;
+	}
+	c->clock_odd = 0;
+	c->clock_at = clock;
+	return now;
+}
+
+/*
+ * The time of a switch at which prev goes to sleep after a short slice, by the clock that the scheduler has just read, or
+ * 0. To read another would be the dearest part of all that is done here, and where slices are short it is done often. The
+ * two are compared every millisecond, at such a switch: they stand for the same moment but for a fraction of the way from
+ * there to here. As every slice begins where the one before ended, what one has too much the next has too little.
+ *
+ * The scheduler does not read its clock where it did so when it chose to preempt: that may be a while ago. Nor does it when
+ * it wakes up an idle CPU.
+ */
+static inline __attribute__((always_inline)) u64 time_of_sleep(struct cpu *c, struct task_struct *prev)
+{
+	u64 clock, at;
+
+	if (!bpf_core_field_exists(prev->se.cfs_rq) || !bpf_core_field_exists(prev->__state) || unlikely(!prev->__state))
+		return 0;
+	clock = prev->se.cfs_rq->rq->clock;
+	if (unlikely(clock - c->clock_at > COMPARE))
+		return compare(c, clock);
+	at = clock + c->clock_off;
+	return likely(at < c->since + SHORT) ? at : 0;
+}
+
+/* Who has run for the last time. */
+static __attribute__((noinline)) void depart(struct task_struct *task, struct task *t)
+{
+	bool first = task->pid == task->tgid;
+
+	/* A leader that others outlive may make room for one of them, at its exec. */
+	if (!first || t->live > 1)
+		fold(task, t);
+	if (first)
+		leave(task, t);
+	else
+		vacate(t);
+}
+
+/* Whose it is that runs next, with or without a record. */
+static u32 party_of_next(struct task *n, struct task_struct *next)
+{
+	if (likely(n))
+		return n->party;
+	return !next->pid ? NOBODY : next->flags & PF_KTHREAD ? KERNEL : OTHERS;
 }
 
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	u32 cpu = bpf_get_smp_processor_id(), party = NOBODY;
-	struct cpu *c = cpu_at(cpu);
-	struct cpu_facts *f = bpf_map_lookup_elem(&facts, &cpu);
-	struct task *p = 0, *n;
+	struct cpu *c = cpu_at(bpf_get_smp_processor_id());
+	struct task *p, *n;
+	u32 party, next_party;
+	u64 at = 0;
 
-	if (!c || !f)
+	if (!c)
 		return 0;
-	if (prev->pid)
-		p = record_of(prev);
-	if (next->pid) {
-		n = record_of(next);
-		if (n && n->css != (u64)next->cgroups)
-			place_task(n, next, n->party == TARGET); /* it moved to other groups */
-		party = n ? n->party : next->flags & PF_KTHREAD ? KERNEL : OTHERS;
-		party = party < PARTIES ? party : OTHERS;
-	}
+	p = record_of(prev);
+	n = record_of(next);
+	if (unlikely(n && n->css != (u64)next->cgroups))
+		place_task(n, n->party == TARGET); /* it moved to other groups */
+	next_party = party_of_next(n, next);
 	c->switches++;
 	/* A sandbox may hide the switches of its own process: then what runs now is not what came last. */
-	if (p && p->party < PARTIES)
-		c->party = p->party;
-	cut(c, f, p, party);
-	if (p && gone(prev)) {
-		bool first = prev->pid == prev->tgid;
-
-		/* A leader that others outlive may make room for one of them, at its exec. */
-		if (!first || p->live > 1)
-			fold(prev, p);
-		if (first)
-			leave(prev, p);
+	party = c->party;
+	if (likely(p)) {
+		party = p->party;
+		if (!use_cycles && next_party != NOBODY)
+			at = time_of_sleep(c, prev);
 	}
+	cut(c, at, party, p, next_party);
+	if (unlikely(p && gone(prev)))
+		depart(prev, p);
 	return 0;
 }
 
@@ -1269,21 +1492,14 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 SEC("raw_tp")
 int settle_cpu(void *ctx)
 {
-	u32 cpu = bpf_get_smp_processor_id(), party = NOBODY;
 	struct task_struct *self = bpf_get_current_task_btf();
-	struct cpu *c = cpu_at(cpu);
-	struct cpu_facts *f = bpf_map_lookup_elem(&facts, &cpu);
-	struct task *t = 0;
-	u32 pid = BPF_CORE_READ(self, pid);
+	struct cpu *c = cpu_at(bpf_get_smp_processor_id());
+	struct task *t;
 
-	if (!c || !f)
+	if (!c)
 		return 0;
-	if (pid) {
-		t = record_of(self);
-		party = t ? t->party : BPF_CORE_READ(self, flags) & PF_KTHREAD ? KERNEL : OTHERS;
-		party = party < PARTIES ? party : OTHERS;
-	}
-	cut(c, f, t, party);
+	t = record_of(self);
+	cut(c, 0, c->party, t, party_of_next(t, self));
 	return 0;
 }
 
@@ -1349,15 +1565,13 @@ int BPF_PROG(on_idle, u32 state, u32 cpu)
 SEC("tp_btf/cpu_frequency")
 int BPF_PROG(on_frequency, u32 khz, u32 cpu)
 {
-	struct cpu_facts *f = bpf_map_lookup_elem(&facts, &cpu);
 	struct cpu *c = cpu_at(cpu);
 
-	if (f) {
-		f->turns = turn(f, bpf_ktime_get_ns());
-		f->freq = khz;
-	}
-	if (c)
-		c->freq_changes++;
+	if (!c)
+		return 0;
+	c->turns = turn(c, bpf_ktime_get_ns());
+	c->freq = khz;
+	c->freq_changes++;
 	return 0;
 }
 
