@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/energyprobe/energyprobe/bench/app"
+	"github.com/energyprobe/energyprobe/internal/testutil/apptest"
 )
 
 // run runs all stages in this process, as the given number of workers would.
@@ -64,6 +65,13 @@ func TestChecksum(t *testing.T) {
 		}
 		inBands(t, out)
 	}
+}
+
+func TestSameOnBoth(t *testing.T) {
+	if testing.Short() {
+		t.Skip("make unit runs it without the race detector")
+	}
+	apptest.SameOnBoth(t, New(), 1)
 }
 
 // There is a band for any size.

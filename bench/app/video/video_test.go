@@ -13,6 +13,7 @@ import (
 
 	"github.com/energyprobe/energyprobe/bench/app"
 	"github.com/energyprobe/energyprobe/bench/app/vision"
+	"github.com/energyprobe/energyprobe/internal/testutil/apptest"
 )
 
 // work prepares a setup and runs its stages, one worker after another.
@@ -53,6 +54,9 @@ func finish(t *testing.T, a app.App, s app.Setup) app.Outcome {
 // The checksum is the same on every machine and architecture, and however many
 // share the work.
 func TestSameEverywhere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("make unit runs it without the race detector, with which it takes a minute and a half")
+	}
 	const want = "363b0ba9d0e69eec"
 	s := app.Setup{Dir: t.TempDir(), Size: New().Sizes.Tiny, Seed: 42, Workers: 1}
 	a := New()
@@ -65,6 +69,14 @@ func TestSameEverywhere(t *testing.T) {
 			t.Errorf("%d workers: checksum %s of %v frames, want %s of %d", s.Workers, out.Checksum, out.Units, want, s.Size)
 		}
 	}
+}
+
+// The other architecture comes to the same.
+func TestSameOnBoth(t *testing.T) {
+	if testing.Short() {
+		t.Skip("make unit runs it without the race detector")
+	}
+	apptest.SameOnBoth(t, New(), 1)
 }
 
 func TestSeedMatters(t *testing.T) {
