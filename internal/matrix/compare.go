@@ -40,7 +40,7 @@ func Compare(a, b Side, o Options) (*report.BenchComparison, error) {
 	name(&a, &b)
 	c := &report.BenchComparison{Schema: report.BenchComparisonSchema, RunID: report.NewID(), StartedAt: o.Now, Tool: o.Tool, A: side(a), B: side(b),
 		Method: method, Currency: currency, Seed: o.Seed, Pairs: []report.BenchPair{}, Unpaired: []report.BenchLone{}, Sensitivity: []report.BenchSensitivity{},
-		Warnings: append(append([]report.Warning{}, a.Warnings...), b.Warnings...)}
+		Warnings: distinct(a.Warnings, b.Warnings)}
 	c.Warnings = append(c.Warnings, both.unlikeWork()...)
 	if method == "" {
 		c.Warnings = append(c.Warnings, report.Warning{Code: "no-common-method", Message: "the two sides have no joules by the same method, so energy is not compared",

@@ -411,3 +411,21 @@ func TestRecommendIsBest(t *testing.T) {
 		}
 	}
 }
+
+// A warning of a file that both sides are from is told of once.
+func TestWarningsOfOneFile(t *testing.T) {
+	w := []report.Warning{{Code: "price-missing", Message: "m", Advice: "a"}, {Code: "price-missing", Message: "n", Advice: "a"}}
+	a, b := sides(set("x86_64"), set("aarch64"))
+	a.Warnings, b.Warnings = w, w[:1]
+	c, err := matrix.Compare(a, b, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[report.Warning]int{}
+	for _, w := range c.Warnings {
+		seen[w]++
+	}
+	if seen[w[0]] != 1 || seen[w[1]] != 1 {
+		t.Errorf("%+v", c.Warnings)
+	}
+}

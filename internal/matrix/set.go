@@ -193,3 +193,15 @@ func AppName(app string) string {
 	}
 	return app
 }
+
+// distinct are the warnings of both sides, each once: the sides may be parts of
+// one file.
+func distinct(sides ...[]report.Warning) []report.Warning {
+	out := []report.Warning{}
+	for _, w := range slices.Concat(sides...) {
+		if !slices.Contains(out, w) {
+			out = append(out, w)
+		}
+	}
+	return out
+}
