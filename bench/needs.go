@@ -80,13 +80,22 @@ func limitsCheck(root string) report.Check {
 	return c
 }
 
+// lacking is what it means that a piece is not there: of what has no package
+// something else takes the place.
+func (p piece) lacking() report.CheckState {
+	if p.debian == "" {
+		return report.Note
+	}
+	return report.Absent
+}
+
 // check looks for a piece. A module is imported: that it lies somewhere does not
 // mean that it works.
 func (p piece) check(ctx context.Context) report.Check {
 	c := report.Check{Group: needsGroup, Name: p.name, State: report.Working}
 	path, err := exec.LookPath(p.program)
 	if err != nil {
-		c.State, c.Detail = report.Absent, fmt.Sprintf("%s is not in PATH; it is for %s", p.program, p.what)
+		c.State, c.Detail = p.lacking(), fmt.Sprintf("%s is not in PATH; it is for %s", p.program, p.what)
 		return c
 	}
 	if p.module == "" {
@@ -100,11 +109,8 @@ func (p piece) check(ctx context.Context) report.Check {
 		c.Detail = "version " + strings.TrimSpace(string(out))
 		return c
 	}
-	c.State, c.Detail = report.Absent, fmt.Sprintf("%s can't import %s; it is for %s", path, p.module, p.what)
-	switch {
-	case p.debian == "":
-		c.State = report.Note // there is no package, and something stands in
-	case path != debianPython:
+	c.State, c.Detail = p.lacking(), fmt.Sprintf("%s can't import %s; it is for %s", path, p.module, p.what)
+	if p.debian != "" && path != debianPython {
 		c.Detail += "; Debian's packages are for " + debianPython + ": put /usr/bin first in PATH, or install it with pip"
 	}
 	return c

@@ -1,11 +1,12 @@
 """Principal components, boosted trees and their ensemble, in four stages."""
 
+import task  # before those that read its settings
+
+import os
 import pickle
 import sys
 
 import numpy as np
-
-import task
 
 MODELS = 12  # of the ensemble; workers share them out
 COMPONENTS = 100
@@ -64,7 +65,7 @@ def fit(x, y, rng):
     params = {
         "boosting_type": "gbdt", "objective": "multiclass", "num_classes": CLASSES, "num_leaves": 50, "max_depth": 8,
         "learning_rate": 0.05, "feature_fraction": feature_fraction, "bagging_fraction": chance, "bagging_freq": 1,
-        "num_threads": 2, "verbose": -1, "seed": int(rng.integers(1 << 30)),
+        "num_threads": int(os.environ["OMP_NUM_THREADS"]), "verbose": -1, "seed": int(rng.integers(1 << 30)),
     }
     return lgb.train(params, lgb.Dataset(x, y), num_boost_round=30), np.arange(x.shape[1])
 

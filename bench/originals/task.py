@@ -4,6 +4,11 @@ import json
 import os
 import time
 
+# One thread for a worker, so that their number is what is done at once: numeric
+# libraries read these when they are loaded, so this module is imported first.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
 DIR = os.environ["ENERGYPROBE_DIR"]
 SIZE = int(os.environ["ENERGYPROBE_SIZE"])
 SEED = int(os.environ["ENERGYPROBE_SEED"])

@@ -1,6 +1,8 @@
 """Survival on the Titanic: every worker trains a random forest on its part of the
 passengers."""
 
+import task  # before those that read its settings
+
 import sys
 
 import numpy as np
@@ -8,8 +10,6 @@ import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
-
-import task
 
 FEATURES = ["Pclass", "Sex", "Age", "SibSp", "Parch", "Fare"]
 

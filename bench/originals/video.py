@@ -1,5 +1,7 @@
 """Chunks of ten seconds, the brightest frame of each, sharpened, and its edges."""
 
+import task  # before those that read its settings
+
 import glob
 import json
 import subprocess
@@ -7,8 +9,6 @@ import sys
 
 import cv2
 import numpy as np
-
-import task
 
 WIDTH, HEIGHT, RATE, CHUNK_S = 1280, 720, 24, 10
 KERNEL = np.array([[-1, -1, -1], [-1, 9, -1], [-1, -1, -1]])

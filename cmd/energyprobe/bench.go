@@ -37,6 +37,7 @@ type benchFlags struct {
 	seed        int64
 	repetitions int
 	only        []string
+	data        map[string]string
 	tdpW        float64
 }
 
@@ -73,10 +74,11 @@ workers, as a serverless platform would.`,
 	fl.Int64Var(&f.seed, "seed", benchSeed, "seed of the order and of the data, a `NUMBER`: hosts are compared with the same one")
 	fl.IntVar(&f.repetitions, "repetitions", 0, "run every application `N` times (default 5; 1 with --quick)")
 	fl.StringSliceVar(&f.only, "only", nil, "only these `APPLICATIONS`: "+strings.Join(appNames(), ","))
+	fl.StringToStringVar(&f.data, "data", nil, "work on your own data, `APPLICATION=FILE`: the Titanic competition's CSV, a table of images with the label first, a video (by ffmpeg)")
 	fl.Float64Var(&f.tdpW, "tdp", 0, "thermal design power of one socket in `WATTS`, for the models")
 	a.addHostProfile(c)
 	groupUsage(c, []flagGroup{
-		{"How to benchmark", []string{"quick", "repetitions", "only", "seed", "reference"}},
+		{"How to benchmark", []string{"quick", "repetitions", "only", "data", "seed", "reference"}},
 		{"How to measure", []string{"source", "tdp", "host-profile", "host-root"}},
 		{"The result", []string{"format", "output", "history", "quiet", "help"}},
 	})
@@ -103,6 +105,14 @@ func (f benchFlags) check() error {
 	for _, name := range f.only {
 		if _, err := work.Find(work.Apps(), name); err != nil {
 			return fmt.Errorf("--only: %w", err)
+		}
+	}
+	for name, file := range f.data {
+		if _, err := work.Find(work.Apps(), name); err != nil {
+			return fmt.Errorf("--data %s=%s: %w", name, file, err)
+		}
+		if _, err := os.Stat(file); err != nil {
+			return fmt.Errorf("--data %s: %w", name, err)
 		}
 	}
 	return nil
@@ -199,6 +209,9 @@ func (a *app) benchmark(ctx context.Context, f benchFlags, h *bench.Host, cpus [
 		return one.Variant
 	})
 	p := bench.HostPlan(mode, built, len(cpus), f.seed)
+	for i := range p.Workloads {
+		p.Workloads[i].Data = f.data[p.Workloads[i].Name]
+	}
 	head := a.benchHead(report.BenchHost)
 	head.Plan = p.Report(mode.Name)
 	r := &bench.Runner{Plan: p, Machine: h, Head: head, Progress: benchProgress(line)}

@@ -264,24 +264,29 @@ func (f *Fitted) tier(name string) *Tier {
 }
 
 // Power estimates what sockets draw together, with the best tier whose features
-// are known: the one the fit chose, else the next simpler one. Their errors are
-// taken to go together: sockets of one model err in one direction.
+// are known: the one the fit chose, else of the others the one that is surest. The
+// errors of sockets are taken to go together: those of one model err in one
+// direction.
 func (f *Fitted) Power(sockets []SocketUse) (TierPower, string, error) {
 	best := f.tier(f.Best)
 	if best == nil {
 		return TierPower{}, "", fmt.Errorf("there is no tier %q", f.Best)
 	}
-	var why error
-	for i := slices.IndexFunc(f.Tiers, func(t Tier) bool { return t.Name == f.Best }); i >= 0; i-- {
+	chosen, why := best.sum(sockets)
+	if why == nil {
+		return chosen, best.Name, nil
+	}
+	name := ""
+	for i := range f.Tiers {
 		sum, err := f.Tiers[i].sum(sockets)
-		if err == nil {
-			return sum, f.Tiers[i].Name, nil
-		}
-		if why == nil {
-			why = err
+		if err == nil && (name == "" || sum.High-sum.Low < chosen.High-chosen.Low) {
+			chosen, name = sum, f.Tiers[i].Name
 		}
 	}
-	return TierPower{}, "", why
+	if name == "" {
+		return TierPower{}, "", why
+	}
+	return chosen, name, nil
 }
 
 func (t *Tier) sum(sockets []SocketUse) (TierPower, error) {

@@ -217,20 +217,31 @@ func TestTierPower(t *testing.T) {
 	}
 }
 
-// Where a feature is not known, the next simpler tier says it.
-func TestSimplerTierStandsIn(t *testing.T) {
-	p := sampleProfile()
-	p.Package.Best = T3
-	use := SocketUse{CPUs: 16, Busy: 8, Awake: 1, OneThread: 8, Hz: 3e9, Cycles: math.NaN(), Instructions: math.NaN()}
-	for _, c := range []struct {
-		hz   float64
-		want string
-	}{{3e9, T2}, {math.NaN(), T1}} {
-		use.Hz = c.hz
-		if _, name, err := p.Package.Power([]SocketUse{use, use}); err != nil || name != c.want {
-			t.Errorf("clock %g: %s, %v; want %s", c.hz, name, err, c.want)
+// Where a feature of the chosen tier is not known, the surest of those that can
+// speak stands in for it.
+func TestAnotherTierStandsIn(t *testing.T) {
+	unknown := math.NaN()
+	for name, c := range map[string]struct {
+		best                         string
+		oneThread, hz, cycles, instr float64
+		want                         string
+	}{
+		"all is known":              {T2, 8, 3e9, 2e10, 2e10, T2},
+		"no counters of cycles":     {T3, 8, 3e9, unknown, unknown, T2},
+		"nor a clock":               {T3, 8, unknown, unknown, unknown, T1},
+		"threads of unknown cores":  {T2, unknown, 3e9, 2e10, 2e10, T3},
+		"nor counters of cycles":    {T2, unknown, 3e9, unknown, unknown, T1},
+		"the simplest was the best": {T1, unknown, unknown, unknown, unknown, T1},
+	} {
+		p := sampleProfile()
+		p.Package.Best = c.best
+		use := SocketUse{CPUs: 16, Busy: 8, Awake: 1, OneThread: c.oneThread, BothThreads: c.oneThread - 8, Hz: c.hz, Cycles: c.cycles, Instructions: c.instr}
+		if _, got, err := p.Package.Power([]SocketUse{use, use}); err != nil || got != c.want {
+			t.Errorf("%s: %s, %v; want %s", name, got, err, c.want)
 		}
 	}
+	p := sampleProfile()
+	p.Package.Best = T3
 	if _, _, err := p.Package.Power([]SocketUse{{}}); err == nil || !strings.Contains(err.Error(), "T3: ") {
 		t.Errorf("nothing known: %v", err)
 	}
