@@ -22,7 +22,7 @@ func TestMatrixIsKilled(t *testing.T) {
 	if os.Geteuid() != 0 {
 		memory = "[0]" // limits need rights
 	}
-	plan := "repetitions: 4\nmemory_mb: " + memory + "\nworkers: [2, 1]\napplications:\n" +
+	plan := "repetitions: 3\nmemory_mb: " + memory + "\nworkers: [2, 1]\napplications:\n" +
 		"  - {name: montecarlo, size: 200000}\n  - {name: fails, command: [sh, -c, 'sleep 0.05; exit 3']}\n"
 	if err := os.WriteFile(matrix, []byte(plan), 0o644); err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func checkIndex(t *testing.T, file string, memories int, ids map[string]string) 
 	if err := json.Unmarshal(b, &index); err != nil {
 		t.Fatal(err)
 	}
-	want := 2 * memories * 2 * 4
+	want := 2 * memories * 2 * 3
 	if len(index.Cells) != want || len(ids) != want || index.Plan.Cells != want {
 		t.Errorf("the index has %d cells, the plan %d, there are %d files; want %d", len(index.Cells), index.Plan.Cells, len(ids), want)
 	}

@@ -27,10 +27,17 @@ func TestMain(m *testing.M) {
 //	ticking ZONE:WATTS[:UJ]...   start a host whose counters run, in $HOST; UJ is their modulus
 //	zone break ZONE CONTENT      make a counter of it show something else
 //	zone heal ZONE
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { scripts(t, "testdata/script") }
+
+// Those of benchmarks keep the machine busy: the others, of which some look at the
+// clock, are over before.
+func TestBenchScripts(t *testing.T) { scripts(t, "testdata/bench") }
+
+func scripts(t *testing.T, dir string) {
+	t.Helper()
 	s := &scriptHosts{t: t, running: make(map[string]*testutil.Ticking)}
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
