@@ -484,9 +484,10 @@ func TestCgroup(t *testing.T) {
 	if got := target(); got != 0 {
 		t.Errorf("an empty group ran for %v", got)
 	}
+	from := clock(t, cmd.Process.Pid) // what it took to start was outside
 	move(dir, cmd)
 	release()
-	for clock(t, cmd.Process.Pid) < 20*time.Millisecond {
+	for clock(t, cmd.Process.Pid)-from < 20*time.Millisecond {
 		time.Sleep(5 * time.Millisecond)
 	}
 	if got := target(); got < 15*time.Millisecond {
