@@ -86,12 +86,23 @@ func usage(t *testing.T, tr *Tracker) energy.Usage {
 // can be followed from before its first instruction.
 func held(t *testing.T, script string) (cmd *exec.Cmd, release func()) {
 	t.Helper()
-	cmd = exec.Command("/bin/sh", "-c", "read line; "+script)
+	cmd = exec.Command("/bin/sh", "-c", "echo >&3; exec 3>&-; read line; "+script)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	up, says, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer up.Close()
+	cmd.ExtraFiles = []*os.File{says}
+	err = cmd.Start()
+	says.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := up.Read(make([]byte, 1)); err != nil { // it has started, and waits
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
