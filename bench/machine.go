@@ -19,6 +19,7 @@ import (
 	"github.com/energyprobe/energyprobe/bench/app"
 	"github.com/energyprobe/energyprobe/bench/sandbox"
 	"github.com/energyprobe/energyprobe/bench/work"
+	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/price"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/session"
@@ -34,6 +35,10 @@ type Host struct {
 	// Dir is where workers find their input and leave their results.
 	Dir  string
 	Seed int64
+	// Idle is for how long the idle machine is watched before a cell, so that its
+	// power is not taken for the workers'. It ends with the first cell that shows
+	// that there is no counter to watch.
+	Idle time.Duration
 	// Prices are what a platform would ask for functions of the cells' sizes.
 	Prices *price.List
 	// Measure makes one measurement: session.Run.
@@ -215,11 +220,14 @@ func (h *Host) measure(ctx context.Context, job work.Job) (*report.Run, work.Res
 	go func() { _, _ = ask.Write(append(line, '\n')) }() // a coordinator that ended says why
 
 	o := h.Session
-	o.CPUBefore = cpuTime()
+	o.CPUBefore, o.Baseline = cpuTime(), h.Idle
 	o.Command = &session.Command{Argv: h.Coordinator, Stdin: asked, Stdout: answer, Stderr: said}
 	run, err := h.Measure(ctx, o)
 	if err != nil {
 		return nil, result, err
+	}
+	if run.Source.Quality == energy.Estimated {
+		h.Idle = 0
 	}
 	b, err := os.ReadFile(answer.Name())
 	if err == nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/energyprobe/energyprobe/calibrate/load"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/session"
+	"github.com/energyprobe/energyprobe/internal/source"
 	"github.com/energyprobe/energyprobe/internal/trial"
 )
 
@@ -246,9 +247,13 @@ func (a *app) benchHost(dir string, seed int64, tdpW float64) (*bench.Host, erro
 	if err != nil {
 		return nil, err
 	}
+	idle := time.Second
+	if a.source == source.Model {
+		idle = 0 // a model knows the idle machine's power
+	}
 	return &bench.Host{
-		Session: session.Options{Root: a.hostRoot, Source: a.source, Tool: tool(), TDPW: tdpW, Profile: profile},
-		Apps:    work.Apps(), Coordinator: []string{self, "bench", coordinatorVerb}, Dir: dir, Seed: seed, Measure: session.Run,
+		Idle: idle, Session: session.Options{Root: a.hostRoot, Source: a.source, Tool: tool(), TDPW: tdpW, Profile: profile},
+		Apps: work.Apps(), Coordinator: []string{self, "bench", coordinatorVerb}, Dir: dir, Seed: seed, Measure: session.Run,
 	}, nil
 }
 

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/energyprobe/energyprobe/internal/testutil/lab"
 )
 
@@ -30,8 +32,21 @@ func TestMain(m *testing.M) {
 
 // load burns CPU time: "2s" in one process, "50ms*5" in five children one
 // after the other, "2s/20ms" on and off for 20 ms each, "2s/30%" on for 30 % of
-// every 30 ms, "phases:6*120ms/80ms" as phasesLoad says.
+// every 30 ms, "phases:6*120ms/80ms" as phasesLoad says, "cpu:2s/4" until the
+// process has had a fourth of 2 s of CPU time.
 func load(spec string) {
+	if part, ok := strings.CutPrefix(spec, "cpu:"); ok {
+		whole, parts, _ := strings.Cut(part, "/")
+		d, err := time.ParseDuration(whole)
+		n, err2 := strconv.Atoi(parts)
+		if err != nil || err2 != nil || n < 1 {
+			os.Exit(2)
+		}
+		for ownCPU() < d/time.Duration(n) {
+			spin(time.Now().Add(time.Millisecond))
+		}
+		return
+	}
 	if phases, ok := strings.CutPrefix(spec, "phases:"); ok {
 		if err := phasesLoad(phases); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -71,6 +86,15 @@ func load(spec string) {
 			spin(end)
 		}
 	}
+}
+
+// ownCPU is the CPU time of this process, what it took to start included.
+func ownCPU() time.Duration {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &ts) != nil {
+		os.Exit(2)
+	}
+	return time.Duration(ts.Nano())
 }
 
 func spin(until time.Time) {
