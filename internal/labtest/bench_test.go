@@ -78,21 +78,6 @@ func TestGuestSameWork(t *testing.T) {
 // version 2.
 func TestGuestSizes(t *testing.T) {
 	guest(t, "skylake-server")
-	// The kernel tells of a process that it ends for want of memory as of its own
-	// faults, which the lab looks for.
-	const levels = "/proc/sys/kernel/printk"
-	before, err := os.ReadFile(levels)
-	if err == nil {
-		err = os.WriteFile(levels, []byte("1 4 1 7"), 0o644)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := os.WriteFile(levels, before, 0o644); err != nil {
-			t.Error(err)
-		}
-	}()
 	b := matrix(t, "workers: [2]\nmemory_mb: [32]\napplications: [{name: eat, command: [tail, -n, '1', /dev/zero], timeout: 3m}]\n")
 	if c := b.Cells[0]; c.Status != report.CellOOM {
 		t.Errorf("%s: %s: %s", c.ID, c.Status, c.Reason)
