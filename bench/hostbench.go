@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/energyprobe/energyprobe/bench/app"
+	"github.com/energyprobe/energyprobe/internal/matrix"
 	"github.com/energyprobe/energyprobe/internal/report"
 )
 
@@ -58,9 +59,11 @@ func (h *Host) Look(ctx context.Context, m HostMode, cpus []int, say func(string
 	return s, err
 }
 
-// Judge completes a host's benchmark: checks, verdict and score.
+// Judge completes a host's benchmark: what the applications took, checks and
+// verdict.
 func Judge(b *report.Bench, s Seen) {
 	s.Cells = b.Cells
+	b.Applications = matrix.Applications(b)
 	b.Checks = Examine(s)
 	b.Fit, b.Verdict = Fit(b.Checks)
 }

@@ -229,6 +229,7 @@ func (h *Host) measure(ctx context.Context, job work.Job) (*report.Run, work.Res
 	if run.Source.Quality == energy.Estimated {
 		h.Idle = 0
 	}
+	run.Warnings = unasked(run)
 	b, err := os.ReadFile(answer.Name())
 	if err == nil {
 		err = json.Unmarshal(b, &result)
@@ -238,6 +239,15 @@ func (h *Host) measure(ctx context.Context, job work.Job) (*report.Run, work.Res
 		err = fmt.Errorf("the workers' coordinator did not say what became of them (%s): %s", status(run.Command), bytes.TrimSpace(told))
 	}
 	return run, result, err
+}
+
+// unasked are a measurement's warnings without the one that it was of no use to
+// watch the idle machine: nobody asked for that, and where joules are estimates
+// they say so themselves.
+func unasked(run *report.Run) []report.Warning {
+	return slices.DeleteFunc(slices.Clone(run.Warnings), func(w report.Warning) bool {
+		return w.Code == "baseline" && run.Source.Quality == energy.Estimated
+	})
 }
 
 func status(c *report.Command) string {

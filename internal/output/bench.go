@@ -211,14 +211,11 @@ func benchTable(w io.Writer, b *report.Bench, o Options) error {
 			p.text("  ", s.Reason, p.yellow)
 		}
 	}
-	p.section("Cells")
-	if benchEstimated(b) {
-		p.text(p.caution(" ESTIMATE ")+" ", "joules with ≈ follow from CPU time and assumed powers: no counter was read", p.normal)
+	if len(b.Applications) > 0 {
+		p.hostWork(b)
 	}
-	header, right, rows := cellRows(b, p.o.Width < 76)
-	p.grid(header, right, rows[:min(len(rows), maxCells)])
-	if n := len(rows) - maxCells; n > 0 {
-		p.text("  ", fmt.Sprintf("and %d more: --format csv has all, energyprobe report table sums them up", n), p.dim)
+	if repeated(b) {
+		p.cells(b)
 	}
 	for i := range b.Cells {
 		if c := &b.Cells[i]; c.Status != report.CellOK && c.Reason != "" && i < maxCells {
@@ -238,6 +235,19 @@ func benchTable(w io.Writer, b *report.Bench, o Options) error {
 	}
 	p.text(p.dim("  took      "), seconds(b.DurationS), p.normal)
 	return p.writeTo(w)
+}
+
+// cells lists what was run, one by one.
+func (p *page) cells(b *report.Bench) {
+	p.section("Cells")
+	if benchEstimated(b) && len(b.Applications) == 0 {
+		p.estimateNote()
+	}
+	header, right, rows := cellRows(b, p.o.Width < 76)
+	p.grid(header, right, rows[:min(len(rows), maxCells)])
+	if n := len(rows) - maxCells; n > 0 {
+		p.text("  ", fmt.Sprintf("and %d more: --format csv has all, energyprobe report table sums them up", n), p.dim)
+	}
 }
 
 func (p *page) fitStyle(b *report.Bench) func(string) string {
@@ -290,8 +300,11 @@ func benchEstimated(b *report.Bench) bool {
 // cellRows has a row for each cell. Joules are by the method to go by.
 func cellRows(b *report.Bench, narrow bool) (header []string, right []bool, rows [][]string) {
 	header, right = []string{"Cell", "", "Time", "Energy", "Per unit of work", "Cost"}, []bool{false, false, true, true, true, true}
-	if narrow {
+	switch {
+	case narrow:
 		header, right = header[:4], right[:4]
+	case b.Prices == nil:
+		header, right = header[:5], right[:5]
 	}
 	currency := ""
 	if b.Prices != nil {
@@ -337,8 +350,11 @@ func perUnit(e *report.MethodEnergy, w *report.Work) string {
 	if e.Quality == energy.Estimated {
 		digits, about = 2, "≈ "
 	}
-	return about + quantity(*e.EnergyJ/w.Units, "J", digits) + "/" + strings.TrimSuffix(plain(w.Unit), "s")
+	return about + quantity(*e.EnergyJ/w.Units, "J", digits) + "/" + one(w.Unit)
 }
+
+// one is the unit of one: "row" of "rows".
+func one(unit string) string { return strings.TrimSuffix(plain(unit), "s") }
 
 // priceText says by which prices costs are.
 func priceText(p report.PriceList) string {
@@ -423,8 +439,20 @@ func benchMarkdown(w io.Writer, b *report.Bench) error {
 	if benchEstimated(b) {
 		m.para("**ESTIMATE.** Joules with ≈ follow from CPU time and assumed powers: no counter was read.")
 	}
-	header, right, rows := cellRows(b, false)
-	m.table(header, right, escaped(rows))
+	if len(b.Applications) > 0 {
+		m.para("What the applications took%s.", medianOf(b))
+		header, right, rows := appRows(b, false)
+		m.table(header, right, escaped(rows))
+		if len(answered(b)) > 0 {
+			header, right, rows = answerRows(b)
+			m.para("What they came to.")
+			m.table(header, right, escaped(rows))
+		}
+	}
+	if repeated(b) {
+		header, right, rows := cellRows(b, false)
+		m.table(header, right, escaped(rows))
+	}
 	m.notes(b.Warnings)
 	if b.Prices != nil {
 		m.para("Prices: %s.", md(priceText(*b.Prices)))

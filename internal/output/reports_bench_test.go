@@ -26,7 +26,12 @@ func benchReports(t testing.TB) map[string]any {
 		t.Fatal(err)
 	}
 	table.RunID = "table"
-	all := map[string]any{"bench-x86": cells.Matrix("x86_64"), "bench-arm": cells.Matrix("aarch64"), "bench-host": cells.Host(), "benchtable": table}
+	all := map[string]any{"bench-x86": cells.Matrix("x86_64"), "bench-arm": cells.Matrix("aarch64"), "benchtable": table}
+	for name, runs := range map[string]int{"bench-host": 1, "bench-host-repeated": 3} {
+		host := cells.Host(runs)
+		host.Applications = matrix.Applications(host)
+		all[name] = host
+	}
 	for name, method := range map[string]string{"benchcomparison": "", "benchcomparison-socket": report.MethodWholeSocket} {
 		o.Method = method
 		c, err := matrix.Compare(matrix.Side{Label: "x86/", Set: set("x86_64")}, matrix.Side{Label: "arm/", Set: set("aarch64")}, o)

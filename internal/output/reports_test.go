@@ -143,7 +143,7 @@ func client() *report.Run {
 		Remedy: "sudo setcap cap_perfmon+ep /usr/local/bin/energyprobe"}}
 	r.Warnings = []report.Warning{{Code: "short-run",
 		Message: "The command ran for 52 updates of the counter only, so 3 % of its energy is uncertain",
-		Advice:  "Repeat it a few dozen times and compare: energyprobe bench -n 30 -- COMMAND"}}
+		Advice:  "Repeat it a few dozen times and compare: energyprobe run --repeat 30 -- COMMAND"}}
 	return r
 }
 

@@ -12,7 +12,7 @@ import (
 
 // Plots lists the kinds of plots, first what tells most.
 func Plots() []string {
-	return []string{"energy-cost", "energy-time", "comparison", "distribution", "power", "phases", "attribution", "processes", "scatter",
+	return []string{"energy-cost", "energy-time", "comparison", "applications", "distribution", "power", "phases", "attribution", "processes", "scatter",
 		"errors", "parity", "utilisation", "residuals", "drift", "sensitivity"}
 }
 

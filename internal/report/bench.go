@@ -26,18 +26,20 @@ type Bench struct {
 	DurationS float64   `json:"duration_s"` // of all together, pauses included
 	Kind      string    `json:"kind"`       // host, matrix, cell or import
 
-	Tool     Tool        `json:"tool"`
-	Host     *Host       `json:"host"`             // null where the work was done elsewhere
-	Source   *Source     `json:"source"`           // likewise
-	Plan     *BenchPlan  `json:"plan"`             // null for an import
-	Prices   *PriceList  `json:"prices"`           // by which costs are; null where nothing has a price
-	Origin   []string    `json:"origin,omitempty"` // files that an import was made of
-	Cells    []BenchCell `json:"cells"`
-	Checks   []HostCheck `json:"checks,omitempty"`  // whether the host is fit, of kind host
-	Score    *BenchScore `json:"score,omitempty"`   // of kind host
-	Fit      *bool       `json:"fit,omitempty"`     // the checks' verdict, of kind host; null when they can't tell
-	Verdict  string      `json:"verdict,omitempty"` // the same in a sentence
-	Warnings []Warning   `json:"warnings"`
+	Tool   Tool        `json:"tool"`
+	Host   *Host       `json:"host"`             // null where the work was done elsewhere
+	Source *Source     `json:"source"`           // likewise
+	Plan   *BenchPlan  `json:"plan"`             // null for an import
+	Prices *PriceList  `json:"prices"`           // by which costs are; null where nothing has a price
+	Origin []string    `json:"origin,omitempty"` // files that an import was made of
+	Cells  []BenchCell `json:"cells"`
+	// Applications are what each took, over its repetitions; of kind host.
+	Applications []BenchApp  `json:"applications,omitempty"`
+	Checks       []HostCheck `json:"checks,omitempty"`  // whether the host is fit, of kind host
+	Score        *BenchScore `json:"score,omitempty"`   // of kind host
+	Fit          *bool       `json:"fit,omitempty"`     // the checks' verdict, of kind host; null when they can't tell
+	Verdict      string      `json:"verdict,omitempty"` // the same in a sentence
+	Warnings     []Warning   `json:"warnings"`
 }
 
 // BenchPlan is what was to be run.
@@ -113,6 +115,22 @@ type Work struct {
 	Units    float64 `json:"units"`    // how many
 	Unit     string  `json:"unit"`     // points, rows, frames
 	Checksum string  `json:"checksum"` // of all that was computed, "" where not known
+}
+
+// BenchApp is what an application took with a number of workers, over its
+// repetitions.
+type BenchApp struct {
+	Application string         `json:"application"`        // that ran
+	Workers     int            `json:"workers"`            // processes that shared the work
+	Repetitions int            `json:"repetitions"`        // cells there are of it
+	Failures    map[string]int `json:"failures,omitempty"` // how many did not end well, by status; they are in no number
+	Work        *Work          `json:"work"`               // of every repetition; null where they differ or it is not known
+	Quality     []WorkQuality  `json:"quality,omitempty"`  // likewise
+	Method      string         `json:"method"`             // of the joules: attributed, machine, vcpu-share or whole-socket; "" without joules
+	Duration    Summary        `json:"duration_s"`         // of a repetition
+	Energy      BenchEnergy    `json:"energy_j"`           // likewise
+	SPerUnit    *float64       `json:"s_per_unit"`         // seconds a unit of work takes, by the median; null where one of the two is not known
+	JPerUnit    *float64       `json:"j_per_unit"`         // joules, likewise
 }
 
 // WorkQuality is a number by which work can be seen to be right.

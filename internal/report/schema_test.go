@@ -101,6 +101,7 @@ func TestBenchUnits(t *testing.T) {
 		"BenchCell.workers": true, "BenchCell.repetition": true, "BenchCell.order": true, "BenchCell.vcpu": true, "Invocation.worker": true, "Invocation.metrics": true,
 		"BenchTable.cells": true, "BenchTable.failed": true, "BenchEntry.workers": true, "BenchEntry.cells": true, "BenchEntry.failures": true,
 		"BenchConfig.workers": true, "BenchConfig.repetitions": true, "BenchConfig.failures": true, "BenchFront.on": true, "BenchFront.perhaps": true,
+		"BenchApp.workers": true, "BenchApp.repetitions": true, "BenchApp.failures": true,
 		"BenchComparison.seed": true, "BenchSide.cells": true, "BenchSide.failed": true, "BenchChange.pairs": true, "BenchChange.missing": true,
 		"BenchPair.workers": true, "BenchPoint.repetitions": true, "BenchLone.workers": true, "BenchSensitivity.pairs": true, "BenchSensitivity.ratio": true,
 		"AppChoice.chosen": true, "AppChoice.ties": true, "Candidate.workers": true, "Candidate.repetitions": true, "Candidate.failures": true, "Candidate.met": true,
@@ -108,6 +109,7 @@ func TestBenchUnits(t *testing.T) {
 		// Units said beside the value.
 		"BenchWorkload.size": true, "Work.units": true, "WorkQuality.value": true, "WorkQuality.low": true, "WorkQuality.high": true,
 		"Metric.value": true, "TDP.value": true, "TDP.low": true, "TDP.high": true,
+		"BenchApp.s_per_unit": true, "BenchApp.j_per_unit": true,
 		// The price list's currency.
 		"Cost.total": true, "Cost.compute": true, "Cost.requests": true, "BenchEntry.cost": true, "BenchPoint.cost": true, "Recommendation.budget": true,
 		// Beside a reference, which is 100.

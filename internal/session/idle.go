@@ -20,7 +20,7 @@ func (s *session) watchBaseline() {
 		return
 	}
 	if a == nil || a.tracker == nil {
-		s.warn("baseline", "the idle machine was not watched: its power tells the idle line from the others, and no joules are split here", "leave out --baseline, or see energyprobe doctor for what splitting needs")
+		s.warn("baseline", "the idle machine was not watched: its power tells the idle line from the others, and no joules are split here", "see energyprobe doctor for what splitting needs")
 		return
 	}
 	if s.Preparing != nil {

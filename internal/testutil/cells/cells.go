@@ -119,13 +119,13 @@ func cell(r *rand.Rand, w workload, arch string, mb, workers, rep int) report.Be
 func round(v float64) float64 { return math.Round(v*1000) / 1000 }
 
 // Host is a host's own benchmark with joules that were measured.
-func Host() *report.Bench {
+func Host(repetitions int) *report.Bench {
 	b := Matrix("x86_64")
 	out := &report.Bench{Schema: report.BenchSchema, RunID: "host", StartedAt: start, DurationS: 42, Kind: report.BenchHost, Tool: b.Tool, Warnings: []report.Warning{},
 		Host: &report.Host{Hostname: "node-3", Kernel: "6.12.9-amd64", Arch: "x86_64", Virtualization: "none",
 			CPU: report.CPU{ModelName: "Intel(R) Xeon(R) Gold 6248 CPU @ 2.50GHz", Vendor: "GenuineIntel", Family: 6, Model: 85, Stepping: 7, Sockets: 2, Cores: 40, Threads: 80, SMT: true, Governor: "performance"}},
 		Source: &report.Source{Name: "perf", Quality: energy.Measured, Refused: []report.Refusal{}},
-		Plan:   &report.BenchPlan{Mode: "quick", Seed: 42, MemoryMB: []int{0}, Workers: []int{1}, Repetitions: 1},
+		Plan:   &report.BenchPlan{Mode: "quick", Seed: 42, MemoryMB: []int{0}, Workers: []int{1}, Repetitions: repetitions},
 		Checks: []report.HostCheck{
 			{Name: "steady-clock", Outcome: report.CheckPass, Message: "the clock stayed within 0.4 % of 3.1 GHz"},
 			{Name: "neighbours", Outcome: report.CheckWarn, Message: "others took 3.2 % of the CPUs meanwhile", Advice: "stop what else runs, and bench again"},
@@ -138,17 +138,28 @@ func Host() *report.Bench {
 	score := func(v float64) *float64 { return &v }
 	out.Score = &report.BenchScore{Reference: "built in", Host: "m5.metal", Energy: score(104.2), Time: score(97.8), ByApp: map[string]report.AppScore{}}
 	for i, w := range append(workloads, workload{name: "montecarlo", units: 1e8, unit: "points"}) {
-		seconds, joules, u := 4.25+float64(i), 310.5+20*float64(i), 0.6
-		power := joules / seconds
-		c := report.BenchCell{ID: w.name + "-r1", Application: w.name, Arch: "x86_64", Workers: 1, Repetition: 1, Order: i, Status: report.CellOK, DurationS: &seconds, CPUS: &seconds,
+		out.Plan.Applications = append(out.Plan.Applications, report.BenchWorkload{Name: w.name, Size: w.units, Unit: w.unit})
+		out.Score.ByApp[w.name] = report.AppScore{Energy: score(100 + float64(i)), Time: score(99 - float64(i))}
+	}
+	for r := range repetitions {
+		out.Cells = append(out.Cells, hostCells(r)...)
+	}
+	out.Plan.Cells = len(out.Cells)
+	return out
+}
+
+// hostCells are the applications run once; repetition r from 0.
+func hostCells(r int) (out []report.BenchCell) {
+	for i, w := range append(workloads, workload{name: "montecarlo", units: 1e8, unit: "points"}) {
+		vary := 1 + float64((r*(i+3))%5)/200
+		seconds, joules, u := vary*(4.25+float64(i)), vary*(310.5+20*float64(i)), 0.6
+		power, whole := joules/seconds, 1.4*joules
+		out = append(out, report.BenchCell{ID: fmt.Sprintf("%s-r%d", w.name, r+1), Application: w.name, Arch: "x86_64", Workers: 1, Repetition: r + 1, Order: r*(len(workloads)+1) + i,
+			Status: report.CellOK, DurationS: &seconds, CPUS: &seconds,
 			Work: &report.Work{Units: w.units, Unit: w.unit, Checksum: "5eed5eed"}, Invocations: []report.Invocation{},
 			Quality: []report.WorkQuality{{Name: "accuracy", Value: 0.81, Low: 0.78, High: 0.84, OK: true}},
 			Energy: []report.MethodEnergy{{Method: report.MethodTarget, Quality: energy.Attributed, Energy: report.Energy{EnergyJ: &joules, PowerW: &power, UncertaintyJ: &u}},
-				{Method: report.MethodMachine, Quality: energy.Measured, Energy: report.Energy{EnergyJ: score(1.4 * joules), UncertaintyJ: &u}}}}
-		out.Plan.Applications = append(out.Plan.Applications, report.BenchWorkload{Name: w.name, Size: w.units, Unit: w.unit})
-		out.Score.ByApp[w.name] = report.AppScore{Energy: score(100 + float64(i)), Time: score(99 - float64(i))}
-		out.Cells = append(out.Cells, c)
+				{Method: report.MethodMachine, Quality: energy.Measured, Energy: report.Energy{EnergyJ: &whole, UncertaintyJ: &u}}}})
 	}
-	out.Plan.Cells = len(out.Cells)
 	return out
 }
