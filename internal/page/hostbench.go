@@ -33,7 +33,10 @@ func hostBenchSection(d Document, b *report.Bench) Section {
 			s.Figures = append(s.Figures, f)
 		}
 	}
-	for _, t := range []Table{checkTable(d, b), scoreTable(d, b), answerTable(d, b), hostRunsTable(d, b)} {
+	if t := checkTable(d, b); len(t.Rows) > 0 {
+		s.First = []Table{t}
+	}
+	for _, t := range []Table{scoreTable(d, b), answerTable(d, b), hostRunsTable(d, b)} {
 		if len(t.Rows) > 0 {
 			s.Tables = append(s.Tables, t)
 		}
@@ -173,23 +176,28 @@ func variationStrip(d Document, b *report.Bench, k int) (strip plot.Strip, rows 
 
 // answerTable is by what the work can be seen to be right.
 func answerTable(d Document, b *report.Bench) Table {
-	t := Table{Caption: "What they came to", Header: []string{"application", "work", "checksum", "figure", "value", "right is", ""}, Left: 1}
+	t := Table{Caption: "What they came to", Header: []string{"application", "checksum", "figure", "work", "value", "right is"}, Left: 3}
 	for i := range b.Applications {
 		a := &b.Applications[i]
 		if a.Work == nil {
 			continue
 		}
-		head := []Value{{Text: output.AppTitle(b, a)}, {Text: output.WorkText(a.Work), Source: d.at("applications[%d].work.units", i)}, {Text: output.Plain(a.Work.Checksum), Reason: "there is none", Source: d.at("applications[%d].work.checksum", i)}}
+		label, sum := Value{Text: output.AppTitle(b, a)}, Value{Text: output.Plain(a.Work.Checksum), Reason: "there is none", Source: d.at("applications[%d].work.checksum", i)}
+		work := Value{Text: output.WorkText(a.Work), Source: d.at("applications[%d].work.units", i)}
+		if len(a.Quality) == 0 {
+			none := Value{Reason: "the application has none"}
+			t.Rows = append(t.Rows, []Value{label, sum, none, work, none, none})
+		}
 		for k, q := range a.Quality {
-			answer := "right"
+			if k > 0 {
+				label, sum, work = Value{}, Value{}, Value{}
+			}
+			value := output.QualityText(q)
 			if !q.OK {
-				answer = "WRONG"
+				value = "WRONG: " + value
 			}
 			source := d.at("applications[%d].quality[%d]", i, k)
-			t.Rows = append(t.Rows, append(slices.Clone(head), plainText(q.Name), Value{Text: output.QualityText(q), Source: source}, Value{Text: output.QualityBand(q), Source: source}, Value{Text: answer, Source: source}))
-		}
-		if len(a.Quality) == 0 {
-			t.Rows = append(t.Rows, append(head, Value{Reason: "there is none"}, Value{Reason: "there is none"}, Value{Reason: "there is none"}, Value{Reason: "there is none"}))
+			t.Rows = append(t.Rows, []Value{label, sum, plainText(q.Name), work, {Text: value, Source: source}, {Text: output.QualityBand(q), Source: source}})
 		}
 	}
 	return t
