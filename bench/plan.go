@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -113,7 +114,7 @@ const DefaultTimeout = 15 * time.Minute
 // planFile is the form of a matrix's file.
 type planFile struct {
 	Seed         int64          `yaml:"seed"`
-	Repetitions  int            `yaml:"repetitions"`
+	Repetitions  *int           `yaml:"repetitions"`
 	MemoryMB     []int          `yaml:"memory_mb"`
 	Workers      []int          `yaml:"workers"`
 	Timeout      time.Duration  `yaml:"timeout"`
@@ -150,7 +151,7 @@ func (w *workloadFile) UnmarshalYAML(n *yaml.Node) error {
 	}
 	for i := 0; n.Kind == yaml.MappingNode && i < len(n.Content); i += 2 {
 		if k := n.Content[i]; !known[k.Value] {
-			return fmt.Errorf("line %d: field %s not found in an application", k.Line, k.Value)
+			return fmt.Errorf("line %d: there is no field %s in an application", k.Line, k.Value)
 		}
 	}
 	type plain workloadFile
@@ -182,18 +183,21 @@ func ReadPlan(r io.Reader, apps []app.App) (*Plan, error) {
 		if errors.Is(err, io.EOF) {
 			err = errors.New("it is empty")
 		}
-		return nil, err
+		return nil, plainError(err)
 	}
 	sum := sha256.Sum256(b)
-	p := &Plan{Seed: f.Seed, Repetitions: f.Repetitions, MemoryMB: f.MemoryMB, Workers: f.Workers, SHA256: hex.EncodeToString(sum[:])}
-	if f.Repetitions == 0 {
-		p.Repetitions = 1
+	p := &Plan{Seed: f.Seed, Repetitions: 1, MemoryMB: f.MemoryMB, Workers: f.Workers, SHA256: hex.EncodeToString(sum[:])}
+	if f.Repetitions != nil {
+		p.Repetitions = *f.Repetitions
 	}
 	if len(f.MemoryMB) == 0 {
 		p.MemoryMB = []int{0}
 	}
 	if err := p.check(); err != nil {
 		return nil, err
+	}
+	if len(f.Applications) == 0 {
+		return nil, errors.New("applications: there are none: give what is to be run, such as [montecarlo, titanic]")
 	}
 	seen := map[string]bool{}
 	for i, a := range f.Applications {
@@ -277,7 +281,8 @@ func (f *workloadFile) commands(w *Workload) error {
 		return errors.New("data goes with built-in applications: a command gets it as an argument")
 	}
 	if f.Size != "" {
-		if _, err := fmt.Sscan(f.Size, &w.Size); err != nil || w.Size < 0 {
+		var err error
+		if w.Size, err = strconv.Atoi(strings.ReplaceAll(f.Size, "_", "")); err != nil || w.Size < 0 {
 			return fmt.Errorf("size: %q: want how many units a run works on", f.Size)
 		}
 	}
@@ -307,7 +312,7 @@ func sizeOf(text string, sizes app.Sizes) (size int, err error) {
 	case Quick:
 		return sizes.Quick, nil
 	}
-	if _, err := fmt.Sscan(text, &size); err != nil || size < 1 {
+	if size, err = strconv.Atoi(strings.ReplaceAll(text, "_", "")); err != nil || size < 1 {
 		return 0, fmt.Errorf("size: %q: want %s, %s or a number of units", text, Quick, Standard)
 	}
 	return size, nil

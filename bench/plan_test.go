@@ -112,7 +112,20 @@ func TestReadPlanRefuses(t *testing.T) {
 		"workers: [1]\ntimeout: -3s\napplications: [count]":                                  "timeout",
 		"workers: [one]\napplications: [count]":                                              "line 1",
 		"workers: [1]\napplications: [count]\nworkers: [2]\n":                                "already",
-		strings.Repeat("#", 2<<20):                                                           "larger",
+		"workers: [1]\nrepetitions: 0\napplications: [count]":                                "repetitions: 0: want 1 to 1000",
+		"workers: [1]\napplications: []":                                                     "applications: there are none",
+		"workers: [1]":                                                                       "applications: there are none",
+		"workers: [1]\ncolour: red\napplications: [count]":                                   "line 2: there is no field colour",
+		"workers: [1]\nrepetitions: many\napplications: [count]":                             `line 2: want a whole number, got "many"`,
+		"workers: 4\napplications: [count]":                                                  `line 1: want a list of whole numbers, such as [512, 1024], got "4"`,
+		"workers: [1]\nmemory_mb: [512MB]\napplications: [count]":                            `line 2: want a whole number, got "512MB"`,
+		"workers: [1]\ntimeout: 3\napplications: [count]":                                    `line 2: want a time with its unit, such as 90s or 10m, got "3"`,
+		"workers: [1]\napplications: [{name: x, command: ls}]":                               "line 2: want a list: [PROGRAM, ARGUMENT, ...]",
+		"[1]": "line 1: want the fields of a matrix",
+		"workers: [1]\napplications: [{name: count, size: 12abc}]":          `size: "12abc"`,
+		"workers: [1]\napplications: [{name: count, size: 1e6}]":            `size: "1e6"`,
+		"workers: [1]\napplications: [{name: x, command: [a], size: 2.5M}]": `size: "2.5M"`,
+		strings.Repeat("#", 2<<20):                                          "larger",
 	} {
 		if _, err := bench.ReadPlan(strings.NewReader(text), someApps); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.60q: %v, want %q", text, err, want)

@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/energyprobe/energyprobe/internal/flexexecutor"
 	"github.com/energyprobe/energyprobe/internal/matrix"
 	"github.com/energyprobe/energyprobe/internal/report"
+	"github.com/energyprobe/energyprobe/internal/shell"
 )
 
 // indexFile holds a matrix's plan and its cells as far as they were written
@@ -43,13 +45,18 @@ func (a *app) benchInputs(args []string) ([]matrix.Input, error) {
 func (a *app) benchesIn(name string) ([]matrix.Input, error) {
 	if isDirectory(name) {
 		in, err := a.benchDirectory(name)
-		if err == nil && len(in) == 0 {
+		if (err != nil || len(in) == 0) && flexexecutor.Holds(name) {
+			err = profilesError(name)
+		} else if err == nil && len(in) == 0 {
 			err = fmt.Errorf("%s holds no cells of a benchmark: want %s or files of cells, as energyprobe bench matrix writes them", name, indexFile)
 		}
 		return in, err
 	}
 	values, err := a.readResults(name)
 	if err != nil {
+		if name != "-" && flexexecutor.Holds(name) {
+			err = profilesError(name)
+		}
 		return nil, err
 	}
 	var in []matrix.Input
@@ -61,6 +68,11 @@ func (a *app) benchesIn(name string) ([]matrix.Input, error) {
 		in = append(in, matrix.Input{File: name, Bench: b})
 	}
 	return in, nil
+}
+
+// profilesError is for those who have not imported them yet.
+func profilesError(name string) error {
+	return fmt.Errorf("%s holds profiles of FlexExecutor and no cells yet\nTry: energyprobe import flexexecutor %s -o cells.json", name, shell.Quote(name))
 }
 
 func isDirectory(name string) bool {

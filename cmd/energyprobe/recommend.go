@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/energyprobe/energyprobe/internal/flexexecutor"
 	"github.com/energyprobe/energyprobe/internal/matrix"
 	"github.com/energyprobe/energyprobe/internal/report"
 )
@@ -58,7 +59,7 @@ answer then says what is the fastest, the cheapest and the most frugal.`,
 	fl.StringVar(&f.budget, "budget", "", "what an execution may cost, an `AMOUNT` in the currency of the results' prices")
 	fl.StringVar(&f.maxEnergy, "max-energy", "", "the `ENERGY` that an execution may use: 500J, 2kJ")
 	fl.StringSliceVar(&f.apps, "app", nil, "only these `APPLICATIONS`, by name")
-	fl.StringSliceVar(&f.archs, "arch", nil, "only these `ARCHITECTURES`: x86_64, aarch64")
+	fl.StringSliceVar(&f.archs, "arch", nil, "only these `ARCHITECTURES`: x86_64, aarch64, as people spell them")
 	addMethod(c, &f.method)
 	complete(c, "objective", []string{"energy", "cost", "time"})
 	complete(c, "arch", []string{"x86_64", "aarch64"})
@@ -86,6 +87,9 @@ func (a *app) recommend(f recommendFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := f.among(set); err != nil {
+		return err
+	}
 	set = set.Only(func(c *report.BenchCell) bool {
 		return (len(f.apps) == 0 || slices.Contains(f.apps, c.Application)) && (len(f.archs) == 0 || slices.Contains(f.archs, c.Arch))
 	})
@@ -99,6 +103,32 @@ func (a *app) recommend(f recommendFlags, args []string) error {
 		}
 	}
 	return a.write(r)
+}
+
+// among finds what was asked for and is not there.
+func (f *recommendFlags) among(set matrix.Set) error {
+	for i, arch := range f.archs {
+		if known := flexexecutor.ParseArch(arch); known != "" {
+			f.archs[i] = known // arm, amd64
+		}
+	}
+	var apps, archs []string
+	for i := range set.Cells {
+		apps, archs = append(apps, set.Cells[i].Application), append(archs, set.Cells[i].Arch)
+	}
+	for _, one := range []struct {
+		flag        string
+		asked, have []string
+	}{{"--app", f.apps, apps}, {"--arch", f.archs, archs}} {
+		slices.Sort(one.have)
+		one.have = slices.Compact(one.have)
+		for _, name := range one.asked {
+			if !slices.Contains(one.have, name) && len(one.have) > 0 {
+				return fmt.Errorf("%s %s: there are no cells of it, only of %s", one.flag, name, strings.Join(one.have, ", "))
+			}
+		}
+	}
+	return nil
 }
 
 // bounds reads the flags.

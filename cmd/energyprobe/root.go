@@ -121,7 +121,10 @@ with an honest range where there are none.
 		Args:          noSuchCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		// Whoever opens sources takes a root for an absolute path.
-		PersistentPreRunE: func(*cobra.Command, []string) (err error) {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if f := cmd.Flags().Lookup("format"); f != nil && !f.Changed {
+				a.format = formatOf(a.out, a.format)
+			}
 			if a.hostRoot != "" {
 				a.hostRoot, err = filepath.Abs(a.hostRoot)
 			}
@@ -137,7 +140,7 @@ with an honest range where there are none.
 	})
 	f := root.PersistentFlags()
 	f.StringVar(&a.source, "source", source.Auto, "where joules come from: "+strings.Join(source.Names(), ", "))
-	f.StringVar(&a.format, "format", string(output.Table), "form of the result: "+formatNames())
+	f.StringVar(&a.format, "format", string(output.Table), "form of the result: "+formatNames()+"; without it, the name after -o decides")
 	f.StringVarP(&a.out, "output", "o", "", "write the result to `FILE`, whole or not at all, instead of standard output")
 	f.StringVar(&a.hostRoot, "host-root", "", "`DIR` under which the host's /sys, /proc and /dev are found")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no warnings and no progress on standard error")
@@ -178,6 +181,19 @@ func formatNames() string {
 		names = append(names, string(f))
 	}
 	return strings.Join(append(names, formatHTML), ", ")
+}
+
+// formatOf is the form that a file's name means, as for energyprobe report, or
+// else the usual one. A table called result.json would be taken for a result,
+// and be none.
+func formatOf(file, usual string) string {
+	switch ext := strings.TrimPrefix(strings.ToLower(filepath.Ext(file)), "."); ext {
+	case "htm":
+		return formatHTML
+	case formatHTML, string(output.JSON), string(output.CSV), string(output.Markdown):
+		return ext
+	}
+	return usual
 }
 
 // formatHTML is a page of what was measured; other results have none.

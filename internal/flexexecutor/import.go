@@ -15,80 +15,6 @@ import (
 	"github.com/energyprobe/energyprobe/internal/report"
 )
 
-// Options say how profiles become results.
-type Options struct {
-	Tool report.Tool
-	// SocketW are the watts of the whole-socket method, by architecture.
-	SocketW Watts
-	// Prices make the costs; nil for AWS Lambda's own, which are asked of
-	// invocations on Lambda alone. A list given is asked of all.
-	Prices *price.List
-	// UsedGBS are the GB-seconds that the month has had before, of each
-	// architecture.
-	UsedGBS float64
-	// BillColdStart bills the cold start as well, as if all of it were INIT.
-	BillColdStart bool
-	// Progress, where it is there, is told which file is being read.
-	Progress func(file string)
-}
-
-// Watts are a socket's by architecture, as the whole-socket method takes them.
-type Watts struct {
-	Name     string // of the preset, "" for others
-	X86, Arm float64
-}
-
-// The presets. The seed names 225 W and 300 W "for each of the processors",
-// in the order x86, Arm; its own program took 166 W and 100 W for every row.
-var (
-	SeedWatts = Watts{"seed", 225, 300}
-	ForkWatts = Watts{"fork", 166, 100}
-)
-
-// ParseWatts reads a preset's name, or x86=225,arm=300. What is left out of the
-// latter is the seed's.
-func ParseWatts(text string) (Watts, error) {
-	for _, preset := range []Watts{SeedWatts, ForkWatts} {
-		if text == preset.Name || text == "" {
-			return preset, nil
-		}
-	}
-	w := Watts{X86: SeedWatts.X86, Arm: SeedWatts.Arm}
-	seen := map[string]bool{}
-	for part := range strings.SplitSeq(text, ",") {
-		name, value, ok := strings.Cut(strings.TrimSpace(part), "=")
-		arch := parseArch(name)
-		if !ok || arch == "" {
-			return Watts{}, fmt.Errorf("%q: want seed (x86=225,arm=300), fork (x86=166,arm=100), or watts such as x86=225,arm=300", text)
-		}
-		v, err := strconv.ParseFloat(value, 64)
-		if err != nil || !(v > 0 && v <= 2000) {
-			return Watts{}, fmt.Errorf("%q: want watts of a socket, above 0 and up to 2000, for %s", text, name)
-		}
-		if seen[arch] {
-			return Watts{}, fmt.Errorf("%q: %s is there twice", text, name)
-		}
-		seen[arch] = true
-		if arch == "x86_64" {
-			w.X86 = v
-		} else {
-			w.Arm = v
-		}
-	}
-	return w, nil
-}
-
-// of returns the watts for an architecture.
-func (w Watts) of(arch string) (float64, bool) {
-	switch arch {
-	case "x86_64":
-		return w.X86, w.X86 > 0
-	case "aarch64":
-		return w.Arm, w.Arm > 0
-	}
-	return 0, false
-}
-
 // Import reads the profiles under paths: files, directories of stages, trees of
 // directories. The error names the file, and where in it the problem is.
 func Import(paths []string, o Options) (*report.Bench, error) {
@@ -184,6 +110,9 @@ func (im *importer) group(g group) error {
 		stages = append(stages, s)
 	}
 	slices.SortStableFunc(stages, func(a, b stage) int { return compareNatural(a.name, b.name) })
+	if g.place.backend == "" {
+		g.place.backend = im.backend(g, stages)
+	}
 	for _, key := range keys {
 		if g.place.memoryMB > 0 && key.MemoryMB > 0 && g.place.memoryMB != key.MemoryMB {
 			im.warn("memory-disagrees", "the key is taken for right; if the directory is, rename the keys",
@@ -192,6 +121,36 @@ func (im *importer) group(g group) error {
 		im.configuration(g, stages, key)
 	}
 	return nil
+}
+
+// backend is where the workers say that they ran, of a directory whose name does
+// not: Lambda, where all of them say so that say anything.
+func (im *importer) backend(g group, stages []stage) string {
+	on, off := 0, 0
+	for _, s := range stages {
+		for _, c := range s.cells {
+			col := c.column(mAWS)
+			if col == nil {
+				continue
+			}
+			for _, text := range col.texts {
+				switch part(text, "lambda") {
+				case "True":
+					on++
+				case "False":
+					off++
+				}
+			}
+		}
+	}
+	if on > 0 && off == 0 {
+		return "aws"
+	}
+	if on > 0 || off == 0 {
+		im.warn("backend-unknown", "name the directory as FlexExecutor does: application_backend_memory_arch",
+			"%s: neither the directory nor the workers say where they ran: not taken for Lambda, so there is no cost and there are no joules by vCPU share", g.dir)
+	}
+	return ""
 }
 
 // compareNatural orders stage2 before stage10.
@@ -222,10 +181,10 @@ func (im *importer) notes(file string, p *profile) {
 			continue // the same again, by the names of the fork's statistics
 		}
 		if slices.Contains(p.dropped, name) {
-			im.warn("metric-shape", "nothing is needed: it is left out", "%s is no metric of the format, and not made of one number or text for each worker: it is left out", name)
+			im.warn("metric-shape", "nothing is needed: it is left out", "%s is no metric of the format, and not made of one number or text for each worker: it is left out", plain(name))
 			continue
 		}
-		im.warn("metric-unknown", "nothing is needed: it is kept as it is", "%s is no metric of the format: it is kept beside the others", name)
+		im.warn("metric-unknown", "nothing is needed: it is kept as it is", "%s is no metric of the format: it is kept beside the others", plain(name))
 	}
 	if len(p.cells) == 0 {
 		im.warn("profile-empty", "leave the file out, or run the profile", "%s: it holds no configuration", file)
@@ -247,8 +206,8 @@ func (im *importer) notes(file string, p *profile) {
 				parts = append(parts, fmt.Sprintf("%d %s", k.n, k.what))
 			}
 		}
-		im.warn("value-missing", "these invocations have no "+m+"; what is made of it is null where it takes all of them",
-			"%s: of %s, values are missing: %s, the first at %s", file, m, strings.Join(parts, ", "), o.first)
+		im.warn("value-missing", "these invocations have no "+plain(m)+"; what is made of it is null where it takes all of them",
+			"%s: of %s, values are missing: %s, the first at %s", file, plain(m), strings.Join(parts, ", "), o.first)
 	}
 }
 
@@ -310,7 +269,7 @@ func (im *importer) ragged(g group, stages []stage, key Key) {
 		var odd []string
 		for i := range c.columns {
 			if k := len(c.columns[i].reps); k != n && !strings.HasPrefix(c.columns[i].name, aliasPrefix) {
-				odd = append(odd, fmt.Sprintf("%s %d", c.columns[i].name, k))
+				odd = append(odd, fmt.Sprintf("%s %d", plain(c.columns[i].name), k))
 			}
 		}
 		if len(odd) > 0 {
@@ -353,7 +312,7 @@ func (im *importer) arch(g group, stages []stage, key Key) string {
 		}
 		if col := c.column(mArch); col != nil {
 			for _, text := range col.texts {
-				if a := parseArch(text); a != "" {
+				if a := ParseArch(text); a != "" {
 					counts[a]++
 				}
 			}

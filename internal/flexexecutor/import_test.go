@@ -203,6 +203,14 @@ func TestPlaces(t *testing.T) {
 		{"video_local_1024_x86", "stage.json", "1024", "video-local", "x86_64", "stage", false, false},
 		{"video_k8s_1024Mb_aarch64", "stage.json", "1024", "video-k8s", "aarch64", "stage", false, false},
 		{"mini-dag", "map.json", "1024", "mini-dag", "unknown", "map", false, true},
+		{"app_aws_512Mb_graviton2", "stage.JSON", "512", "app", "aarch64", "stage", true, false},
+		{"app_aws_512 MB_arm", "stage.json", "512", "app", "aarch64", "stage", true, false},
+		{"app_aws_0.5GB_arm", "stage.json", "512", "app", "aarch64", "stage", true, false},
+		{"my-app-aws-512Mb-x86-64", "stage.json", "512", "my-app", "x86_64", "stage", true, false},
+		{"app_aws_arm64_512MB", "stage.json", "512", "app", "aarch64", "stage", true, false},
+		{"app_aws_512Mb_arm_run2", "stage.json", "512", "app_run2", "aarch64", "stage", true, false},
+		{"app_aws_512Mb_arm_2", "stage.json", "512", "app_2", "aarch64", "stage", true, false},
+		{"aws", "stage.json", "512", "aws", "unknown", "stage", false, true},
 	} {
 		mem := 0
 		fmt.Sscan(c.mem, &mem)
@@ -218,6 +226,109 @@ func TestPlaces(t *testing.T) {
 		if share := energyOf(t, got, report.MethodVCPUShare); (share.EnergyJ != nil) != c.onLambda || (share.Reason == "") != c.onLambda {
 			t.Errorf("%s: %+v", c.dir, share)
 		}
+	}
+}
+
+// Where the directory does not say where it ran, the workers do.
+func TestBackendOfTheWorkers(t *testing.T) {
+	profile := func(aws ...string) string {
+		return fmt.Sprintf(`{"(1, 1769, 2)": {"worker_time_execution": [[2, 3]], "TDP": [[1, 1]], "cpu_architecture": [["aarch64", "aarch64"]], "aws_cpu": [["%s", "%s"]]}}`, aws[0], aws[1])
+	}
+	const on, off = "type:Unknown|arch:aarch64|lambda:True|mem:1769", "type:Unknown|arch:aarch64|lambda:False|mem:Unknown"
+	for _, c := range []struct {
+		dir, text        string
+		onLambda, warned bool
+	}{
+		{"titanic", profile(on, on), true, false},
+		{"titanic", profile(off, off), false, false},
+		{"titanic", profile(on, off), false, true},
+		{"titanic", profile("", ""), false, true},
+		{"titanic_k8s_1769Mb_arm", profile(on, on), false, false}, // the directory has a say first
+	} {
+		b := importAll(t, flexexecutor.Options{}, writeTree(t, map[string]string{c.dir + "/stage.json": c.text}))
+		got := &b.Cells[0]
+		if (got.VCPU != nil) != c.onLambda || (got.Cost != nil) != c.onLambda || warned(b, "backend-unknown", c.dir) != c.warned {
+			t.Errorf("%s %s: %v %v %+v", c.dir, c.text, got.VCPU, got.Cost, b.Warnings)
+		}
+		if share := energyOf(t, got, report.MethodVCPUShare); (share.EnergyJ != nil) != c.onLambda {
+			t.Errorf("%s %s: %+v", c.dir, c.text, share)
+		}
+	}
+}
+
+// Keys, as FlexExecutor writes them and as others do.
+func TestSpellingsOfKeys(t *testing.T) {
+	for key, want := range map[string]string{
+		"(1, 512, 4)": "1 512 4", "[1,512,4]": "1 512 4", "(0.29, 512, 4)": "0.29 512 4", "(1, 0, 4)": "1 0 4",
+		"(1, 512MB, 4)": "1 512 4", "(1, 1024Mb, 28)": "1 1024 28", "(1, '2048MB', 4)": "1 2048 4", `(1, \"512 MB\", 4)`: "1 512 4", "(1, '512', '4')": "1 512 4",
+		"(1, 2GB, 4)": "1 2048 4", "(1, 0.5GB, 4)": "1 512 4", "(1.0, 512.0, 4.0)": "1 512 4", "(1, 512, 4,)": "1 512 4",
+		"(np.int64(1), np.int64(512), np.int64(4))": "1 512 4", "(1, np.str_('512Mb'), 4)": "1 512 4",
+		"(1, 512KB, 4)": "", "(1, 512.5, 4)": "", "(1, 512, 4.5)": "", "(1, -512, 4)": "", "(None, 512, 4)": "", "(1, '512, 4)": "", "1, 512, 4": "", "(1, 512, 4, 7)": "", "(1, , 4)": "", "(1, 99999999999GB, 4)": "",
+	} {
+		root := writeTree(t, map[string]string{"a_aws/s.json": `{"` + key + `": {"worker_time_execution": [[2]], "cpu_architecture": [["aarch64"]]}}`})
+		b, err := flexexecutor.Import([]string{root}, flexexecutor.Options{})
+		if want == "" {
+			if err == nil || !strings.Contains(err.Error(), "s.json: line 1") || !strings.Contains(err.Error(), "want a key") {
+				t.Errorf("%s: %v", key, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", key, err)
+			continue
+		}
+		c, mb := &b.Cells[0], 0
+		if c.MemoryMB != nil {
+			mb = *c.MemoryMB
+		}
+		if got := fmt.Sprintf("%g %d %d", *c.Metrics["key_cpu"].Value, mb, c.Workers); got != want {
+			t.Errorf("%s: %s, want %s", key, got, want)
+		}
+	}
+	// Two spellings of one configuration are two keys to readers of JSON.
+	b := importText(t, `{"(1, 1769, 1)": {"worker_time_execution": [[2]]}, "(1, 1769MB, 1)": {"worker_time_execution": [[3], [4]]}}`)
+	if len(b.Cells) != 2 || *b.Cells[0].DurationS != 3 || !warned(b, "duplicate", `the keys "(1, 1769, 1)" and "(1, 1769MB, 1)" are the same configuration`) {
+		t.Errorf("%+v", b.Warnings)
+	}
+}
+
+// Data sets are put together with symbolic links, and links make circles.
+func TestSymbolicLinks(t *testing.T) {
+	data := writeTree(t, map[string]string{"real_aws_1769Mb_x86/stage.json": two})
+	root := writeTree(t, map[string]string{"notes.txt": "nothing"})
+	for name, target := range map[string]string{
+		"pi_aws_1769Mb_x86": filepath.Join(data, "real_aws_1769Mb_x86"), "again": root, "up": "..", "nowhere": "/no/such/place",
+		".hidden": filepath.Join(data, "real_aws_1769Mb_x86"),
+	} {
+		if name == "up" {
+			target = "." // and not into other tests' directories
+		}
+		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := importAll(t, flexexecutor.Options{}, root)
+	if len(b.Cells) != 2 || b.Cells[0].Application != "real" {
+		t.Errorf("%d cells of %s", len(b.Cells), b.Cells[0].Application)
+	}
+	if err := os.Symlink("/no/such/file", filepath.Join(root, "stage.json")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := flexexecutor.Import([]string{root}, flexexecutor.Options{}); err == nil || !strings.Contains(err.Error(), filepath.Join(root, "stage.json")) {
+		t.Errorf("a profile that leads nowhere: %v", err)
+	}
+}
+
+// What stands in a file reaches a terminal in quotes.
+func TestNamesInMessages(t *testing.T) {
+	b := importText(t, `{"(1, 1769, 1)": {"worker_time_execution": [[2]], "": [[1]], "a\u001b[2Jb": [[1], [2]], "c\nd": {"x": 1}}}`)
+	for _, w := range b.Warnings {
+		if strings.ContainsAny(w.Message+w.Advice, "\x1b\n") {
+			t.Errorf("%q", w.Message)
+		}
+	}
+	if !warned(b, "metric-unknown", `"" is no metric`) || !warned(b, "metric-unknown", `"a\x1b[2Jb" is no metric`) || !warned(b, "metric-shape", `"c\nd" is no metric`) {
+		t.Errorf("%+v", b.Warnings)
 	}
 }
 
@@ -499,6 +610,8 @@ func TestHostileProfiles(t *testing.T) {
 		{`{"(1, 512)": {}}`, `"(1, 512)": want a key`},
 		{`{"(1, 512, 0)": {}}`, `"(1, 512, 0)": want a key`},
 		{`{"(1, 512, 99999999)": {}}`, `want a key`},
+		{`{` + key + `: {"reps": {"read": [[1]]}}}`, key + `: want metrics such as worker_time_execution`},
+		{`{` + key + `: {"cpu_name": [["a", ["b"]]]}}`, key + `.cpu_name[0][1]: want a text, got a list`},
 		{`{` + key + `: 5}`, key + `: want an object of metrics, got a single value`},
 		{`{` + key + `: []}`, key + `: want an object of metrics, got a list`},
 		{`{` + key + `: {"read": 5}}`, key + `.read: want a list of repetitions, got a single value`},

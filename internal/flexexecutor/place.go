@@ -1,11 +1,7 @@
 package flexexecutor
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -23,8 +19,8 @@ type place struct {
 }
 
 var (
-	// 512Mb, 1024MB, 2048, 2GB.
-	memoryWord = regexp.MustCompile(`(?i)^(\d{1,9})(?:(mi?b?|gi?b?))?$`)
+	// 512Mb, 1024 MB, 2048, 2GB, 0.5GB.
+	memoryWord = regexp.MustCompile(`(?i)^(\d{1,9}(?:\.\d{1,9})?)\s*(?:(mi?b?|gi?b?))?$`)
 	// A stage's file may name the memory again: stage0_2048MB.json.
 	memoryTail = regexp.MustCompile(`(?i)[_-]\d{2,9}mi?b$`)
 )
@@ -34,49 +30,77 @@ func parseMemory(word string) (mb int, ok bool) {
 	if m == nil {
 		return 0, false
 	}
-	mb, _ = strconv.Atoi(m[1]) // nine digits fit
+	v, _ := strconv.ParseFloat(m[1], 64) // the pattern holds numbers alone
 	if strings.HasPrefix(strings.ToLower(m[2]), "g") {
-		if mb > maxMemoryMB/1024 {
-			return 0, false
-		}
-		mb *= 1024
+		v *= 1024
 	}
-	return mb, mb > 0 && mb <= maxMemoryMB
+	if v != math.Trunc(v) || v < 1 || v > maxMemoryMB {
+		return 0, false
+	}
+	return int(v), true
 }
 
-// parseArch knows the spellings of the two architectures, as uname, Go, Docker
-// and people have them.
-func parseArch(word string) string {
+// ParseArch knows the spellings of the two architectures, as uname, Go, Docker
+// and people have them. It returns uname's, x86_64 or aarch64, "" for others.
+func ParseArch(word string) string {
 	switch strings.ToLower(word) {
 	case "x86", "x86_64", "x86-64", "x64", "amd64", "intel":
 		return "x86_64"
-	case "arm", "arm64", "aarch64", "armv8", "graviton":
+	case "arm", "arm64", "aarch64", "armv8", "armv8l", "arm64v8", "graviton", "graviton2", "graviton3", "graviton4":
 		return "aarch64"
 	}
 	return ""
 }
 
 // parsePlace takes a directory's name apart, from its end: the application's
-// own name may hold anything.
+// own name may hold anything. What stands behind what is known, as in
+// titanic_aws_1024Mb_x86_run2, belongs to that name: it may be another run.
 func parsePlace(dir string) place {
-	p := place{name: dir}
-	words := strings.Split(strings.ReplaceAll(strings.ReplaceAll(dir, "x86_64", "x86-64"), "X86_64", "x86-64"), "_")
-	last := func() string { return words[len(words)-1] }
-	if len(words) > 1 {
-		if p.arch = parseArch(last()); p.arch != "" {
-			words = words[:len(words)-1]
+	const x86 = "x86\x00" // not to be cut through
+	whole := strings.NewReplacer("x86_64", x86, "X86_64", x86, "x86-64", x86, "X86-64", x86).Replace(dir)
+	separator := "_"
+	if !strings.Contains(whole, separator) {
+		separator = "-"
+	}
+	words := strings.Split(whole, separator)
+	for i := range words {
+		words[i] = strings.ReplaceAll(words[i], x86, "x86_64")
+	}
+	for end := len(words); end > 1; end-- {
+		p, n, app := takePlace(words[:end])
+		if n >= 2 || n == 1 && end == len(words) {
+			p.name, p.app = dir, strings.Join(append(app, words[end:]...), separator)
+			return p
 		}
 	}
-	if len(words) > 1 {
-		if mb, ok := parseMemory(last()); ok {
-			p.memoryMB, words = mb, words[:len(words)-1]
+	return place{name: dir, app: dir}
+}
+
+// leastBareMB is from where a number without a unit is taken for a memory size:
+// it is Lambda's least. Below, it is the number of a run.
+const leastBareMB = 128
+
+// takePlace takes what is known from the end of a name, in any order, and
+// returns how much that was and what is left, which is one word at least.
+func takePlace(words []string) (p place, n int, rest []string) {
+	for ; len(words) > 1; n++ {
+		last := words[len(words)-1]
+		arch := ParseArch(last)
+		mb, isMemory := parseMemory(last)
+		_, err := strconv.Atoi(last)
+		switch {
+		case p.arch == "" && arch != "":
+			p.arch = arch
+		case p.memoryMB == 0 && isMemory && (err != nil || mb >= leastBareMB):
+			p.memoryMB = mb
+		case p.backend == "" && slices.Contains(backends, strings.ToLower(last)):
+			p.backend = strings.ToLower(last)
+		default:
+			return p, n, slices.Clone(words)
 		}
+		words = words[:len(words)-1]
 	}
-	if len(words) > 1 && slices.Contains(backends, strings.ToLower(last())) {
-		p.backend, words = strings.ToLower(last()), words[:len(words)-1]
-	}
-	p.app = strings.Join(words, "_")
-	return p
+	return p, n, slices.Clone(words)
 }
 
 // backends are those of Lithops, and the fork's words for them.
@@ -84,118 +108,3 @@ var backends = []string{"aws", "lambda", "local", "localhost", "k8s", "kubernete
 
 // lambda reports whether the back end is AWS's.
 func (p place) lambda() bool { return p.backend == "aws" || p.backend == "lambda" }
-
-// group is a directory's profiles: the stages of one application.
-type group struct {
-	place  place
-	dir    string // as it was named
-	stages []stageFile
-}
-
-type stageFile struct{ name, path string }
-
-// stageName is the file's name without what says its form, and the memory.
-func stageName(file string) (string, bool) {
-	base, ok := strings.CutSuffix(strings.TrimSuffix(file, ".gz"), ".json")
-	if !ok || base == "" || strings.HasPrefix(base, ".") {
-		return "", false
-	}
-	return memoryTail.ReplaceAllString(base, ""), true
-}
-
-// find lists the profiles under paths: files, directories of them, and trees of
-// such directories, each once.
-func find(paths []string) ([]group, error) {
-	f := &finder{seen: map[string]bool{}, at: map[string]int{}}
-	for _, path := range paths {
-		info, err := os.Stat(path)
-		if err != nil {
-			return nil, fmt.Errorf("find profiles: %w", err)
-		}
-		before := f.found
-		if info.IsDir() {
-			err = f.tree(path)
-		} else {
-			err = f.file(path)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if f.found == before {
-			return nil, fmt.Errorf("find profiles: %s holds none: want files such as stage.json or stage0.json.gz, in directories such as titanic_aws_1024Mb_x86", path)
-		}
-	}
-	return f.groups, nil
-}
-
-type finder struct {
-	groups []group
-	at     map[string]int  // of a directory's group
-	seen   map[string]bool // files, by what they are and not by how they were named
-	found  int             // profiles, those named twice included
-}
-
-func (f *finder) tree(root string) error {
-	// A trailing slash follows a root that is a symbolic link.
-	return filepath.WalkDir(root+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return fmt.Errorf("find profiles: %w", err)
-		case d.IsDir() && path != root+string(filepath.Separator) && strings.HasPrefix(d.Name(), "."):
-			return fs.SkipDir // .git, .ipynb_checkpoints
-		case d.IsDir():
-			return nil
-		}
-		if _, ok := stageName(d.Name()); !ok {
-			return nil
-		}
-		if info, err := os.Stat(path); err != nil || info.IsDir() {
-			return err
-		}
-		return f.add(path)
-	})
-}
-
-// file is one that was named: whatever it is called, it is meant.
-func (f *finder) file(path string) error {
-	if _, ok := stageName(filepath.Base(path)); !ok {
-		return fmt.Errorf("find profiles: %s: want a file called .json or .json.gz", path)
-	}
-	return f.add(path)
-}
-
-func (f *finder) add(path string) error {
-	f.found++
-	real, err := filepath.EvalSymlinks(path)
-	if err == nil {
-		real, err = filepath.Abs(real)
-	}
-	if err != nil {
-		return fmt.Errorf("find profiles: %w", err)
-	}
-	if f.seen[real] {
-		return nil
-	}
-	f.seen[real] = true
-	// The names come from where the file lies, not from how it was named: "."
-	// says nothing.
-	dir := filepath.Dir(real)
-	i, ok := f.at[dir]
-	if !ok {
-		i = len(f.groups)
-		f.at[dir] = i
-		f.groups = append(f.groups, group{place: parsePlace(filepath.Base(dir)), dir: filepath.Dir(path)})
-	}
-	name, ok := stageName(filepath.Base(path))
-	if !ok {
-		return errors.New("find profiles: " + path + " has no name")
-	}
-	g := &f.groups[i]
-	for _, have := range g.stages {
-		if have.name == name {
-			return fmt.Errorf("find profiles: %s and %s are both stage %q of %s: move one of them elsewhere", filepath.Base(have.path), filepath.Base(path), name, g.place.name)
-		}
-	}
-	g.stages = append(g.stages, stageFile{name, path})
-	return nil
-}

@@ -8,22 +8,9 @@ import (
 	"io"
 	"math"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 )
-
-// Key is a configuration.
-type Key struct {
-	CPU      float64 // vCPUs asked for; on Lambda it is the memory that decides
-	MemoryMB int
-	Workers  int
-}
-
-// String writes the key as FlexExecutor does: a Python tuple.
-func (k Key) String() string {
-	return fmt.Sprintf("(%s, %d, %d)", strconv.FormatFloat(k.CPU, 'g', -1, 64), k.MemoryMB, k.Workers)
-}
 
 // Bounds of a key and of a profile.
 const (
@@ -37,20 +24,6 @@ const (
 	// after 900.
 	maxBelievable = 1e8
 )
-
-var tuple = regexp.MustCompile(`^\s*[(\[]\s*(\d{1,9}(?:\.\d{1,9})?)\s*,\s*(\d{1,12})\s*,\s*(\d{1,9})\s*[)\]]\s*$`)
-
-func parseKey(text string) (Key, bool) {
-	m := tuple.FindStringSubmatch(text)
-	if m == nil {
-		return Key{}, false
-	}
-	var k Key
-	k.CPU, _ = strconv.ParseFloat(m[1], 64) // the pattern holds numbers alone
-	k.MemoryMB, _ = strconv.Atoi(m[2])
-	k.Workers, _ = strconv.Atoi(m[3])
-	return k, k.Workers >= 1 && k.Workers <= maxWorkers && k.MemoryMB <= maxMemoryMB && k.CPU <= maxCPU
-}
 
 // profile is what a file holds.
 type profile struct {
@@ -187,7 +160,7 @@ func (r *reader) profile() error {
 	if r.peek() != '{' {
 		return r.wanted(`a profile of FlexExecutor, an object with keys such as "(1, 1024, 28)"`)
 	}
-	at := map[Key]int{}
+	at, spelled := map[Key]int{}, map[Key]string{}
 	err := r.object(func(text string) error {
 		r.path.inKey, r.path.key = true, shorten(text)
 		key, ok := parseKey(text)
@@ -200,11 +173,16 @@ func (r *reader) profile() error {
 		}
 		r.path.inKey = false
 		if i, twice := at[key]; twice {
-			r.note("the key %q is there twice: the last one counts, as for every reader of JSON; %d repetitions of the first are not read", key, r.out.cells[i].repetitions())
-			r.out.cells[i] = c
+			n := r.out.cells[i].repetitions()
+			if first := spelled[key]; first == text {
+				r.note("the key %q is there twice: the last one counts, as for every reader of JSON; %d repetitions of the first are not read", key, n)
+			} else {
+				r.note("the keys %q and %q are the same configuration: the last one counts; %d repetitions of the first are not read", shorten(first), shorten(text), n)
+			}
+			r.out.cells[i], spelled[key] = c, text
 			return nil
 		}
-		at[key] = len(r.out.cells)
+		at[key], spelled[key] = len(r.out.cells), text
 		r.out.cells = append(r.out.cells, c)
 		return nil
 	})
@@ -236,6 +214,7 @@ func (r *reader) cell(key Key) (profileCell, error) {
 		}
 		return c, err
 	}
+	foreign := "" // a metric that is none
 	err := r.object(func(name string) error {
 		r.path.inMetric, r.path.metric, r.path.rep, r.path.worker = true, shorten(name), -1, -1
 		col, err := r.column(r.intern(name))
@@ -246,6 +225,7 @@ func (r *reader) cell(key Key) (profileCell, error) {
 		switch old := c.column(col.name); {
 		case col.bad:
 			r.drop(col.name)
+			foreign = name
 		case old != nil:
 			r.note("%q: the metric %s is there twice: the last one counts, as for every reader of JSON", key, col.name)
 			*old = col
@@ -254,6 +234,9 @@ func (r *reader) cell(key Key) (profileCell, error) {
 		}
 		return nil
 	})
+	if err == nil && len(c.columns) == 0 && foreign != "" {
+		err = r.problem("want metrics such as worker_time_execution and TDP, lists of repetitions, and there is none: got only the likes of %s", plain(foreign))
+	}
 	return c, err
 }
 
@@ -345,7 +328,11 @@ func (r *reader) value(col *column, m Metric, ours bool) error {
 		return r.skip()
 	}
 	line, offset := r.line, r.before+int64(r.pos)
-	v, err := r.scalar("a number")
+	want := "a number"
+	if m.Kind == Label {
+		want = "a text"
+	}
+	v, err := r.scalar(want)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (p path) String() string {
 	}
 	b.WriteString(strconv.Quote(p.key))
 	if p.inMetric {
-		b.WriteString("." + p.metric)
+		b.WriteString("." + plain(p.metric))
 		if p.rep >= 0 {
 			fmt.Fprintf(&b, "[%d]", p.rep)
 			if p.worker >= 0 {
@@ -181,6 +181,15 @@ func shorten(text string) string {
 		return string(r[:40]) + "…"
 	}
 	return text
+}
+
+// plain is a name as it may stand in a message: in quotes where it is empty or
+// has in it what a terminal would obey.
+func plain(name string) string {
+	if quoted := strconv.Quote(name); name == "" || len(quoted) != len(name)+2 || len(name) > 80 {
+		return strconv.Quote(shorten(name))
+	}
+	return name
 }
 
 // str reads a text in quotes.
