@@ -122,8 +122,13 @@ func (f *recommendFlags) among(set matrix.Set) error {
 	}{{"--app", f.apps, apps}, {"--arch", f.archs, archs}} {
 		slices.Sort(one.have)
 		one.have = slices.Compact(one.have)
-		for _, name := range one.asked {
-			if !slices.Contains(one.have, name) && len(one.have) > 0 {
+		for i, name := range one.asked {
+			// The table writes ML where the cells have ml.
+			at := slices.IndexFunc(one.have, func(have string) bool { return strings.EqualFold(have, name) })
+			if at >= 0 && !slices.Contains(one.have, name) {
+				one.asked[i] = one.have[at]
+			}
+			if at < 0 && len(one.have) > 0 {
 				return fmt.Errorf("%s %s: there are no cells of it, only of %s", one.flag, name, strings.Join(one.have, ", "))
 			}
 		}
