@@ -256,6 +256,24 @@ func TestBackendOfTheWorkers(t *testing.T) {
 	}
 }
 
+// The platform's own word stands in for the architecture, and is held against the
+// key's memory.
+func TestWhatThePlatformSays(t *testing.T) {
+	const profile = `{"(1, 512, 2)": {"worker_time_execution": [[2, 3]], "TDP": [[1, 1]], "aws_cpu": [["type:lambda-function|arch:aarch64|lambda:True|mem:%s", "type:lambda-function|arch:aarch64|lambda:True|mem:%[1]s"]]}}`
+	for _, c := range []struct {
+		mem    string
+		warned bool
+	}{{"512", false}, {"1024", true}, {"Unknown", false}} {
+		b := importAll(t, flexexecutor.Options{}, writeTree(t, map[string]string{"titanic_aws/stage.json": fmt.Sprintf(profile, c.mem)}))
+		if got := b.Cells[0].Arch; got != "aarch64" || warned(b, "arch-unknown", "") {
+			t.Errorf("%s: %s %+v", c.mem, got, b.Warnings)
+		}
+		if got := warned(b, "memory-disagrees", `2 workers say that they had 1024 MB, the key "(1, 512, 2)" says 512 MB`); got != c.warned || !c.warned && len(b.Warnings) > 0 {
+			t.Errorf("%s: %+v", c.mem, b.Warnings)
+		}
+	}
+}
+
 // Keys, as FlexExecutor writes them and as others do.
 func TestSpellingsOfKeys(t *testing.T) {
 	for key, want := range map[string]string{
