@@ -100,8 +100,9 @@ func (f benchFlags) check() error {
 		return fmt.Errorf("--repetitions %d: want 1 or more", f.repetitions)
 	case f.seed < 1 || f.seed > trial.MaxSeed:
 		return fmt.Errorf("--seed %d: want a number from 1 to %d", f.seed, int64(trial.MaxSeed))
-	case f.tdpW < 0:
-		return fmt.Errorf("--tdp %g: want watts above 0", f.tdpW)
+	}
+	if err := checkTDP(f.tdpW); err != nil {
+		return err
 	}
 	for _, name := range f.only {
 		if _, err := work.Find(work.Apps(), name); err != nil {

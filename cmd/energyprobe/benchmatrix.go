@@ -85,8 +85,9 @@ func (f *matrixFlags) plan() (*bench.Plan, error) {
 		return nil, errors.New("which matrix? give its file: -f matrix.yaml\nTry: energyprobe bench matrix --help")
 	case f.seed < 0 || f.seed > trial.MaxSeed:
 		return nil, fmt.Errorf("--seed %d: want a number from 1 to %d, or 0", f.seed, int64(trial.MaxSeed))
-	case f.tdpW < 0:
-		return nil, fmt.Errorf("--tdp %g: want watts above 0", f.tdpW)
+	}
+	if err := checkTDP(f.tdpW); err != nil {
+		return nil, err
 	}
 	in, err := os.Open(f.file)
 	if err != nil {

@@ -64,7 +64,12 @@ interrupted (^C), and goes on with --resume.`,
   sudo energyprobe calibrate --validate profile.json
   energyprobe calibrate --data calibration.json --host-profile profile.json`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.calibrate(cmd.Context(), f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.checkIdle(cmd.Flags().Changed); err != nil {
+				return err
+			}
+			return a.calibrate(cmd.Context(), f)
+		},
 	}
 	fl := c.Flags()
 	fl.StringVar(&f.mode, "mode", "quick", "how thorough: quick (about 3 minutes), standard (12) or full (40)")
@@ -107,6 +112,9 @@ func (a *app) calibrate(ctx context.Context, f calibrateFlags) error {
 	var profile *model.Profile
 	if f.check != "" {
 		if profile, err = model.ReadProfile(f.check); err != nil {
+			return err
+		}
+		if err := a.checkProcessor(f, profile); err != nil {
 			return err
 		}
 	}
@@ -152,14 +160,25 @@ func (f calibrateFlags) checkFlags() error {
 	switch {
 	case f.check != "" && f.profile != "":
 		return errors.New("--validate tries a profile and makes none: leave out --host-profile")
-	case f.data != "" && (f.resume != "" || f.journal != ""):
-		return errors.New("--data measures nothing: leave out --resume and --journal")
 	case f.dwell < 0 || f.dwell > 0 && f.dwell < leastDwell:
 		return fmt.Errorf("--dwell %v: want %v or more: what the edges of a window blur has to be little of it", f.dwell, leastDwell)
 	case f.settle < 0:
 		return fmt.Errorf("--settle %v: want a time above 0", f.settle)
-	case f.tdpW < 0:
-		return fmt.Errorf("--tdp %g: want watts above 0", f.tdpW)
+	}
+	return checkTDP(f.tdpW)
+}
+
+// checkIdle finds flags that would do nothing: points that are there were made
+// as they were made.
+func (f calibrateFlags) checkIdle(given func(flag string) bool) error {
+	for _, flag := range []string{"mode", "dwell", "settle", "seed", "journal", "resume", "source", "host-root"} {
+		switch {
+		case !given(flag):
+		case f.data != "":
+			return fmt.Errorf("--data measures nothing: leave out --%s", flag)
+		case f.resume != "" && !slices.Contains([]string{"resume", "source", "host-root"}, flag):
+			return fmt.Errorf("--resume goes on as the calibration was begun: leave out --%s", flag)
+		}
 	}
 	return nil
 }
@@ -208,6 +227,26 @@ func (a *app) writeProfile(path string, c *report.Calibration, tiers []model.Tie
 	return err
 }
 
+// checkProcessor refuses another processor's profile before anything is loaded;
+// of points that were recorded, validate does.
+func (a *app) checkProcessor(f calibrateFlags, p *model.Profile) error {
+	if f.data != "" || f.force {
+		return nil
+	}
+	top, err := topology.Read(a.hostRoot)
+	if err != nil {
+		return err
+	}
+	if _, err := p.Suits(session.ProfileCPU(top), ""); err != nil {
+		return unsuited(f, err)
+	}
+	return nil
+}
+
+func unsuited(f calibrateFlags, err error) error {
+	return fmt.Errorf("--validate %s: %w (--force tries it all the same)", f.check, err)
+}
+
 // validate tries a profile on the points. That it does not hold is the exit
 // status.
 func (a *app) validate(f calibrateFlags, c *report.Calibration, facts calibrate.Facts, p *model.Profile) error {
@@ -215,7 +254,7 @@ func (a *app) validate(f calibrateFlags, c *report.Calibration, facts calibrate.
 	warnings, err := p.Suits(model.ProfileCPU{ModelName: cpu.ModelName, Vendor: cpu.Vendor, Family: cpu.Family, Model: cpu.Model,
 		Stepping: cpu.Stepping, Microcode: cpu.Microcode, Sockets: cpu.Sockets, Cores: cpu.Cores, Threads: cpu.Threads}, cpu.Governor)
 	if err != nil && !f.force {
-		return fmt.Errorf("--validate %s: %w (--force tries it all the same)", f.check, err)
+		return unsuited(f, err)
 	}
 	if err != nil {
 		warnings = append(warnings, err.Error())

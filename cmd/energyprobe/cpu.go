@@ -7,11 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/energyprobe/energyprobe/internal/model"
 	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/processor"
 )
 
-// exitUnknownPart is cpu's status where the table has no such part.
+// exitUnknownPart is cpu's status where the table has no such part, though it
+// may have others of longer names.
 const exitUnknownPart = 1
 
 type cpuFlags struct {
@@ -35,7 +37,7 @@ With NAME it is the part of that name, and those whose name has all the words. W
 is another part, with a longer number (8275CL is not 8275), is marked with a *.
 
 The exit status is 0 when something was found, 1 when the table has no such part,
-125 when cpu itself failed.`,
+or only others with a longer number, 125 when cpu itself failed.`,
 		Example: `  energyprobe cpu
   energyprobe cpu epyc 7763
   energyprobe cpu 8375C
@@ -64,12 +66,18 @@ func (f cpuFlags) check(args []string) error {
 	switch {
 	case f.all && len(args) > 0:
 		return errors.New("--all lists the whole table: leave out the name, or --all")
-	case !(f.tdpW >= 0): // nor not a number
-		return fmt.Errorf("--tdp %g: want watts above 0", f.tdpW)
 	case f.tdpW > 0 && (f.all || len(args) > 0):
 		return errors.New("--tdp is about this host's processor: leave out the name and --all")
 	case len(args) > 0 && strings.TrimSpace(strings.Join(args, "")) == "":
 		return errors.New("the name is empty\nTry: energyprobe cpu epyc 7763")
+	}
+	return checkTDP(f.tdpW)
+}
+
+// checkTDP is about --tdp, 0 where it was not given.
+func checkTDP(w float64) error {
+	if !(w >= 0) || w > model.MaxTDPW { // nor not a number
+		return fmt.Errorf("--tdp %g: want watts above 0, at most %d", w, model.MaxTDPW)
 	}
 	return nil
 }
@@ -94,6 +102,9 @@ func (a *app) cpu(f cpuFlags, args []string) error {
 		found, err := processor.Search(strings.Join(args, " "), tool())
 		if err != nil {
 			return err
+		}
+		if found.Parts[0].Match == string(model.OtherPart) { // the best there is
+			a.status = exitUnknownPart
 		}
 		return a.write(found)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/energyprobe/energyprobe/calibrate"
 	"github.com/energyprobe/energyprobe/internal/output"
 	"github.com/energyprobe/energyprobe/internal/page"
 	"github.com/energyprobe/energyprobe/internal/processor"
@@ -96,7 +97,7 @@ func statusOf(err error) int {
 		return exitNotExecutable
 	case errors.As(err, &failed):
 		return failed.Code
-	case errors.Is(err, trial.ErrInterrupted):
+	case errors.Is(err, trial.ErrInterrupted), errors.Is(err, calibrate.ErrInterrupted):
 		return exitSignal + int(unix.SIGINT)
 	}
 	return exitFailed

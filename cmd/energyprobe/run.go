@@ -136,8 +136,9 @@ func (f runFlags) check(args []string) error {
 		return errors.New("--phase-pattern goes with a command: it looks at the command's output")
 	case f.pid < 0:
 		return fmt.Errorf("--pid %d: want a process number", f.pid)
-	case f.tdpW < 0:
-		return fmt.Errorf("--tdp %g: want watts above 0", f.tdpW)
+	}
+	if err := checkTDP(f.tdpW); err != nil {
+		return err
 	}
 	if err := f.checkRepeat(len(args) > 0); err != nil {
 		return err

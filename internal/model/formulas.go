@@ -19,7 +19,7 @@ type Formula struct {
 	Known       string // its error, as far as it is known
 }
 
-// Names of results; a calibrated profile's is "calibrated".
+// Names of results; that of a host profile is ProfileName.
 const (
 	NaiveName = "tdp-naive"
 	ShareName = "tdp-share" // energyprobe's own: the principal estimate

@@ -98,6 +98,9 @@ const (
 	maxHardwareW = 1000
 )
 
+// MaxTDPW is the most watts of a socket that a user is believed.
+const MaxTDPW = 2000
+
 // Identify finds the processor in the embedded table; see Table.Identify.
 func Identify(id Identity, given Given) (Match, error) { return Embedded().Identify(id, given) }
 
@@ -140,7 +143,7 @@ func checkGiven(id Identity, given Given) error {
 	if err := checkNotNegative("tdp of the profile", given.ProfileW); err != nil {
 		return err
 	}
-	if given.UserW > 2000 {
+	if given.UserW > MaxTDPW {
 		return fmt.Errorf("tdp given by the user: %g W is more than any processor's", given.UserW)
 	}
 	if math.IsNaN(given.HardwareW) {

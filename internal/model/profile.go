@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // ProfileSchema names the contract of Profile. A later version has another
@@ -195,7 +196,18 @@ func (p *Profile) Check() error {
 			return err
 		}
 	}
+	for _, f := range []struct{ name, text string }{
+		{"version", p.Version}, {"cpu.model_name", p.CPU.ModelName}, {"cpu.vendor", p.CPU.Vendor}, {"cpu.microcode", p.CPU.Microcode},
+		{"kernel", p.Kernel}, {"governor", p.Governor}, {"source", p.Source}, {"verdicts", strings.Join(p.Verdicts, " ")}, {"data_sha256", p.DataHash},
+	} {
+		// What a terminal obeys is shown to none.
+		if strings.ContainsFunc(f.text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			return fmt.Errorf("%s: %q has characters that can't be printed", f.name, f.text)
+		}
+	}
 	switch {
+	case p.TDPW > MaxTDPW:
+		return fmt.Errorf("tdp_w: %g is more than any processor has", p.TDPW)
 	case p.CPU.ModelName == "" && p.CPU.Vendor == "":
 		return errors.New("cpu: it does not say which processor it is for")
 	case p.CPU.Threads < p.CPU.Cores || p.CPU.Cores < p.CPU.Sockets:

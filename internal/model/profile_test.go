@@ -121,6 +121,12 @@ func TestHostileProfiles(t *testing.T) {
 		{"a failure that nobody forced", edit(func(p *Profile) { p.Grade, p.Forced = "FAIL", false }), "grade: FAIL, and forced is false"},
 		{"no processor", edit(func(p *Profile) { p.CPU = ProfileCPU{Sockets: 1, Cores: 1, Threads: 1} }), "cpu: it does not say"},
 		{"more cores than threads", edit(func(p *Profile) { p.CPU.Cores = 64 }), "cpu: 32 threads on 64 cores"},
+		{"busier than wholly", edit(func(p *Profile) { p.Package.Tiers[1].MaxBusy = 7 }), "package.tiers[1].max_busy: "},
+		{"a range of no load", edit(func(p *Profile) { p.Package.Tiers[2].MinBusy, p.Package.Tiers[2].MaxBusy = 0.8, 0.2 }), "package.tiers[2].max_busy: 0.8 to 0.2"},
+		{"a negative variance", edit(func(p *Profile) { p.Package.Tiers[2].Covariance[1][1] = -5 }), "package.tiers[2].covariance[1][1]: -5: no variance is negative"},
+		{"a socket like a house", edit(func(p *Profile) { p.TDPW = 2500 }), "tdp_w: 2500 is more than any processor has"},
+		{"orders to the terminal", edit(func(p *Profile) { p.CPU.ModelName = "Intel\x1b[31m" }), `cpu.model_name: "Intel\x1b[31m" has characters`},
+		{"a verdict of two lines", edit(func(p *Profile) { p.Verdicts = []string{"idle", "a\nb"} }), "verdicts: "},
 		{"rho", edit(func(p *Profile) { p.SMT.Rho = 5 }), "smt: "},
 		{"bad memory", edit(func(p *Profile) { p.DRAM = &Fitted{Best: T1} }), `dram.best: there is no tier "T1"`},
 	} {

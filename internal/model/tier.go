@@ -158,6 +158,9 @@ func (t *Tier) check() error {
 			return err
 		}
 	}
+	if t.MinBusy > t.MaxBusy || t.MaxBusy > 1 {
+		return fmt.Errorf("max_busy: %g to %g is no range of utilisation: want it within 0 to 1", t.MinBusy, t.MaxBusy)
+	}
 	switch t.Name {
 	case T0:
 		return check("tdp_w", t.TDPW)
@@ -207,6 +210,9 @@ func (t *Tier) checkLinear() error {
 		for j, v := range row {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				return fmt.Errorf("covariance[%d][%d]: %g is no number", i, j, v)
+			}
+			if i == j && v < 0 {
+				return fmt.Errorf("covariance[%d][%d]: %g: no variance is negative", i, j, v)
 			}
 		}
 	}
