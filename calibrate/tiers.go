@@ -245,64 +245,118 @@ func (f *fitted) unseen(points []report.CalibrationPoint, train []sample) tried 
 	return t
 }
 
-// offShape is how far the tier is off loads of a shape that it has not seen, in
-// watts or relative to what it says: what 95 % of them stay below, of the shape
-// that it is worst at. New loads lie otherwise on the CPUs and in time than those
-// it was fitted to, which a tier that knows utilisation alone can't tell; the
-// others need all shapes to tell their features apart. Duty cycles are not left
-// out: without them little is left to fit to.
-func (f *fitted) offShape(tdpW float64, train []sample, relative bool) (worst float64) {
-	for _, shape := range []string{report.ShapeTogether, report.ShapeCores} {
-		var rest, out []sample
-		for _, s := range train {
-			if s.shape == shape {
-				out = append(out, s)
-			} else {
-				rest = append(rest, s)
-			}
-		}
-		t, err := fitTier(f.tier.Name, tdpW, rest)
-		if err != nil {
-			continue // there is nothing to learn from
-		}
-		var sizes []float64
-		for _, s := range out {
-			said := watts(&t, s.use)
-			size := math.Abs(s.watts - said)
-			if relative && said > 0 {
-				size /= said
-			}
-			if !math.IsNaN(size) {
-				sizes = append(sizes, size)
-			}
-		}
-		if len(sizes) == 0 {
-			continue
-		}
-		slices.Sort(sizes)
-		worst = max(worst, stat.Quantile(0.95, stat.Empirical, sizes, nil))
+// unseenErrors are how far a tier is off workloads that it had not seen: a
+// validation, and by what shape of load and at what utilisation each was.
+type unseenErrors struct {
+	fit.Validation
+	shape []string
+	busy  []float64
+}
+
+// unseenErrors are those of the tier.
+func (f *fitted) unseenErrors(train []sample) unseenErrors {
+	e := unseenErrors{Validation: f.validation}
+	for _, i := range f.validation.Index {
+		e.shape = append(e.shape, train[i].shape)
+		e.busy = append(e.busy, train[i].use.Busy/float64(train[i].use.CPUs))
 	}
-	return worst
+	return e
+}
+
+// between are the errors at loads of a part.
+func (e *unseenErrors) between(from, to float64) unseenErrors {
+	var out unseenErrors
+	for k, u := range e.busy {
+		if u >= from && u < to {
+			out.Truth, out.Predicted, out.Group = append(out.Truth, e.Truth[k]), append(out.Predicted, e.Predicted[k]), append(out.Group, e.Group[k])
+			out.shape, out.busy = append(out.shape, e.shape[k]), append(out.busy, u)
+		}
+	}
+	return out
+}
+
+// byShape is what 95 % of the errors of each shape stay below.
+func (e *unseenErrors) byShape(relative bool) map[string]float64 {
+	sizes := map[string][]float64{}
+	for k, truth := range e.Truth {
+		size := math.Abs(truth - e.Predicted[k])
+		if relative {
+			size /= e.Predicted[k]
+		}
+		sizes[e.shape[k]] = append(sizes[e.shape[k]], size)
+	}
+	out := map[string]float64{}
+	for shape, of := range sizes {
+		slices.Sort(of)
+		out[shape] = stat.Quantile(0.95, stat.Empirical, of, nil)
+	}
+	return out
+}
+
+// band is how far the tier may be off. One that knows utilisation alone can't
+// tell how a load lies on the CPUs and in time: it is no surer than of the shape
+// that it is worst at. New loads lie as some of these do, or in between.
+func (e *unseenErrors) band(relative, shapes bool) (fit.Band, error) {
+	band, err := fit.NewBand(e.Truth, e.Predicted, e.Group, relative)
+	if err != nil || !shapes {
+		return band, err
+	}
+	for _, half := range e.byShape(relative) {
+		band.Half = max(band.Half, half)
+	}
+	return band, nil
+}
+
+// errorEdges part the loads of T1's intervals. At little load it matters most how
+// a load lies on the machine, at full load there is one way only. Between the
+// loads that were held the curve is a guess, so the last part begins late.
+var errorEdges = []float64{0, 0.4, 0.9}
+
+// byLoad are the bands of each part of the loads, none where a part has too few
+// workloads to say. A part that lacks a shape takes it for what it is elsewhere.
+func (e *unseenErrors) byLoad() []model.TierError {
+	last := len(errorEdges) - 1
+	below := e.between(0, errorEdges[last])
+	shapes := below.byShape(true)
+	var out []model.TierError
+	for i, from := range errorEdges {
+		to := math.Inf(1)
+		if i < last {
+			to = errorEdges[i+1]
+		}
+		part := e.between(from, to)
+		band, err := part.band(true, true)
+		if err != nil {
+			return nil
+		}
+		for shape, half := range shapes {
+			if i < last && !slices.Contains(part.shape, shape) {
+				band.Half = max(band.Half, half)
+			}
+		}
+		out = append(out, model.TierError{FromBusy: from, ErrorPct: 100 * band.Half})
+	}
+	return out
 }
 
 // addErrors gives the tier the interval of its estimates, and its coefficients
 // theirs.
 func (f *fitted) addErrors(tdpW float64, train []sample, seed uint64) error {
-	v := f.validation
-	band, err := fit.NewBand(v.Truth, v.Predicted, v.Group, true)
+	e, blind := f.unseenErrors(train), f.tier.Name == model.T0 || f.tier.Name == model.T1
+	band, err := e.band(true, blind)
 	if err != nil {
 		// Nothing to be relative to, as at a load of which T0 says 0 W.
-		if band, err = fit.NewBand(v.Truth, v.Predicted, v.Group, false); err != nil {
+		if band, err = e.band(false, blind); err != nil {
 			return err
 		}
-	}
-	if f.tier.Name == model.T0 || f.tier.Name == model.T1 {
-		band.Half = max(band.Half, f.offShape(tdpW, train, band.Relative))
 	}
 	if band.Relative {
 		f.tier.ErrorPct = 100 * band.Half
 	} else {
 		f.tier.ErrorW = band.Half
+	}
+	if f.tier.Name == model.T1 && band.Relative {
+		f.tier.Errors = e.byLoad()
 	}
 	if len(f.tier.Coefficients) == 0 {
 		return nil

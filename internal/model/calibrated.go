@@ -47,11 +47,17 @@ func (p *Profile) bareMetal(h Host, t *Tier) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	var power []Range
 	for _, u := range grid {
 		w, err := t.at(u)
 		if err != nil {
 			return nil, err
 		}
+		power = append(power, w)
+	}
+	widen(power)
+	for i, u := range grid {
+		w := power[i]
 		m.Total.add(u, w.Times(n))
 		above := Range{}
 		if u > 0 {
@@ -61,6 +67,17 @@ func (p *Profile) bareMetal(h Host, t *Tier) (*Machine, error) {
 	}
 	m.Assumptions = append(m.Assumptions, fmt.Sprintf("the whole machine: %d sockets, taken to be evenly loaded", h.Sockets))
 	return m, nil
+}
+
+// widen makes both ends rise with the load where the interval is another from a
+// load on: who draws at least so much at rest does so at work.
+func widen(power []Range) {
+	for i := 1; i < len(power); i++ {
+		power[i].High = max(power[i].High, power[i-1].High)
+	}
+	for i := len(power) - 2; i >= 0; i-- {
+		power[i].Low = min(power[i].Low, power[i+1].Low)
+	}
 }
 
 // guest charges a guest its part of a socket:

@@ -107,6 +107,37 @@ func TestProfileMachineIsAModel(t *testing.T) {
 	}
 }
 
+// Where the interval is another by load, each end still rises with it, and holds
+// what the tier says of every load.
+func TestProfileErrorsByLoad(t *testing.T) {
+	p := sampleProfile()
+	p.Package.Tiers[1].ErrorW, p.Package.Tiers[1].Errors = 0, []TierError{{0, 40}, {0.4, 20}, {0.9, 5}}
+	tier := p.Package.tier(T1)
+	for _, c := range []struct{ u, pct float64 }{{0, 40}, {0.39, 40}, {0.4, 20}, {0.89, 20}, {0.9, 5}, {1, 5}} {
+		w, err := tier.at(c.u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, "upper end", w.High, w.Nominal*(1+c.pct/100), 1e-9)
+		near(t, "lower end", w.Low, w.Nominal*(1-c.pct/100), 1e-9)
+	}
+	// Flat from 0.3 on, so that the upper end would fall where the error does.
+	tier.Curve = []TierPoint{{0, 30}, {0.3, 85}, {1, 90}}
+	m, err := p.Machine(hosts(t)["two old sockets"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.check(); err != nil {
+		t.Error(err)
+	}
+	for _, u := range grid {
+		w, _ := tier.at(u)
+		if all := m.Total.At(u); all.Low > 2*w.Low+1e-9 || all.High < 2*w.High-1e-9 || math.Abs(all.Nominal-2*w.Nominal) > 1e-9 {
+			t.Errorf("at %g: %v, a socket %v", u, all, w)
+		}
+	}
+}
+
 // What a profile can't say, it does not say.
 func TestProfileRefusesAMachine(t *testing.T) {
 	guest := hosts(t)["guest, named"]

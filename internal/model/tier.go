@@ -83,6 +83,26 @@ type Tier struct {
 	// in percent of the estimate; the wider of it and ErrorW counts.
 	ErrorPct float64 `json:"error_pct"`
 	ErrorW   float64 `json:"error_w"` // the same in watts
+	// Errors are those of a part of the loads each, from the least: they stand in
+	// ErrorPct's place where there are any.
+	Errors []TierError `json:"errors,omitempty"`
+}
+
+// TierError is ErrorPct from a utilisation on.
+type TierError struct {
+	FromBusy float64 `json:"from_busy"` // utilisation of the socket, 0 to 1
+	ErrorPct float64 `json:"error_pct"` // half-width in percent of the estimate
+}
+
+// errorPct is the half-width at a utilisation.
+func (t *Tier) errorPct(u float64) float64 {
+	pct := t.ErrorPct
+	for _, e := range t.Errors {
+		if u >= e.FromBusy {
+			pct = e.ErrorPct
+		}
+	}
+	return pct
 }
 
 // TierPoint is a point of a curve.
@@ -116,7 +136,7 @@ func (t *Tier) Power(s SocketUse) (TierPower, error) {
 	if err != nil {
 		return TierPower{}, err
 	}
-	half := max(t.ErrorPct/100*w, t.ErrorW)
+	half := max(t.errorPct(u)/100*w, t.ErrorW)
 	return TierPower{
 		Range:        Range{Low: max(0, w-half), Nominal: w, High: w + half},
 		Extrapolated: u > t.MaxBusy+0.01 || u < t.MinBusy-0.01,
@@ -160,6 +180,14 @@ func (t *Tier) check() error {
 	}
 	if t.MinBusy > t.MaxBusy || t.MaxBusy > 1 {
 		return fmt.Errorf("max_busy: %g to %g is no range of utilisation: want it within 0 to 1", t.MinBusy, t.MaxBusy)
+	}
+	for i, e := range t.Errors {
+		if err := checkNotNegative(fmt.Sprintf("errors[%d].error_pct", i), e.ErrorPct); err != nil {
+			return err
+		}
+		if i == 0 && e.FromBusy != 0 || i > 0 && !(e.FromBusy > t.Errors[i-1].FromBusy && e.FromBusy <= 1) {
+			return fmt.Errorf("errors[%d].from_busy: %g: want utilisations rising, from 0 to 1 at most", i, e.FromBusy)
+		}
 	}
 	switch t.Name {
 	case T0:
