@@ -93,9 +93,6 @@ interrupted (^C), and goes on with --resume.`,
 }
 
 func (a *app) calibrate(ctx context.Context, f calibrateFlags) error {
-	if _, err := output.ParseFormat(a.format); err != nil {
-		return err
-	}
 	if err := f.checkFlags(); err != nil {
 		return err
 	}
@@ -128,6 +125,9 @@ func (a *app) calibrate(ctx context.Context, f calibrateFlags) error {
 	tiers := calibrate.Conclude(c, facts)
 	err = a.deliver(c)
 	if path == "" {
+		if len(tiers) == 0 {
+			a.status = exitFailed // the result says why nothing could be calibrated
+		}
 		return err
 	}
 	return errors.Join(err, a.writeProfile(path, c, tiers, facts))
