@@ -26,7 +26,7 @@ func TestDescribeBench(t *testing.T) {
 	if e.EnergyJ == nil || *e.EnergyJ != sum || e.Quality != energy.Estimated || e.Subject != "benchmark of titanic, ml, video" || e.Runs != len(b.Cells) {
 		t.Errorf("%+v", e)
 	}
-	host, err := Describe(cells.Host())
+	host, err := Describe(cells.Host(1))
 	if err != nil || host.Hostname != "node-3" || host.Quality != energy.Attributed || host.Source != "perf" {
 		t.Errorf("%+v (%v)", host, err)
 	}
