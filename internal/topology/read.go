@@ -75,20 +75,6 @@ func Read(root string) (*Topology, error) {
 	return t, nil
 }
 
-// ReadIdentity reads only who the processor is: one or two small reads,
-// whatever the number of CPUs.
-func ReadIdentity(root string) (Identity, error) {
-	h := host(root)
-	blocks, err := h.cpuinfo(1)
-	if len(blocks) > 0 {
-		return identify(blocks), nil
-	}
-	if id, ok := parseModalias(h.text(cpuDir + "/modalias")); ok {
-		return id, nil
-	}
-	return unknownIdentity(), refuse(h, err)
-}
-
 func refuse(h host, err error) error {
 	if err == nil {
 		err = errors.New("no processor in it")
