@@ -1,14 +1,7 @@
 package priv
 
 import (
-	"bufio"
-	"compress/gzip"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -77,62 +70,4 @@ func ParseLockdown(s string) (Lockdown, error) {
 		}
 	}
 	return LockdownUnknown, fmt.Errorf("parse lockdown mode %q", s)
-}
-
-// Config is a kernel's build configuration: CONFIG_HZ to "250",
-// CONFIG_INTEL_RAPL to "m". Options that are not set are missing.
-type Config map[string]string
-
-// ParseConfig parses a kernel .config file.
-func ParseConfig(r io.Reader) (Config, error) {
-	c := Config{}
-	sc := bufio.NewScanner(r)
-	for sc.Scan() {
-		name, value, ok := strings.Cut(sc.Text(), "=")
-		if !ok || !strings.HasPrefix(name, "CONFIG_") {
-			continue
-		}
-		if unquoted, err := strconv.Unquote(value); err == nil {
-			value = unquoted
-		}
-		c[name] = value
-	}
-	if err := sc.Err(); err != nil {
-		return nil, fmt.Errorf("parse kernel configuration: %w", err)
-	}
-	if len(c) == 0 {
-		return nil, errors.New("parse kernel configuration: no CONFIG_ line")
-	}
-	return c, nil
-}
-
-// ReadConfig reads the configuration of the kernel release: /proc/config.gz,
-// or else the file distributions put beside the kernel image. It returns
-// an error that is fs.ErrNotExist where there is neither.
-func ReadConfig(root, release string) (Config, error) {
-	if f, err := os.Open(filepath.Join(root, "/proc/config.gz")); err == nil {
-		defer f.Close()
-		z, err := gzip.NewReader(f)
-		if err != nil {
-			return nil, fmt.Errorf("read /proc/config.gz: %w", err)
-		}
-		return ParseConfig(z)
-	}
-	tried := []string{
-		"/boot/config-" + release,
-		"/lib/modules/" + release + "/config",
-		"/usr/lib/modules/" + release + "/config",
-	}
-	for _, path := range tried {
-		f, err := os.Open(filepath.Join(root, path))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read kernel configuration: %w", err)
-		}
-		defer f.Close()
-		return ParseConfig(f)
-	}
-	return nil, fmt.Errorf("read kernel configuration: neither /proc/config.gz nor %s: %w", strings.Join(tried, ", "), fs.ErrNotExist)
 }

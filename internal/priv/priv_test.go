@@ -163,31 +163,6 @@ func TestParseLockdown(t *testing.T) {
 	}
 }
 
-func TestConfig(t *testing.T) {
-	c, err := ParseConfig(strings.NewReader("# CONFIG_X86_MSR is not set\nCONFIG_HZ=250\nCONFIG_INTEL_RAPL=m\nCONFIG_LSM=\"lockdown,yama\"\nnonsense\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(Config{"CONFIG_HZ": "250", "CONFIG_INTEL_RAPL": "m", "CONFIG_LSM": "lockdown,yama"}, c); diff != "" {
-		t.Error(diff)
-	}
-	if _, err := ParseConfig(strings.NewReader("no such thing\n")); err == nil {
-		t.Error("a text without options is a configuration")
-	}
-	root := t.TempDir()
-	if _, err := ReadConfig(root, "6.1"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("no file: %v", err)
-	}
-	testutil.Write(t, root, "boot/config-6.1", "CONFIG_BPF=y\n")
-	if c, err := ReadConfig(root, "6.1"); err != nil || c["CONFIG_BPF"] != "y" {
-		t.Errorf("%v, %v", c, err)
-	}
-	testutil.Write(t, root, "proc/config.gz", "not gzip")
-	if _, err := ReadConfig(root, "6.1"); err == nil {
-		t.Error("a broken config.gz goes unnoticed")
-	}
-}
-
 func TestSetcapLine(t *testing.T) {
 	for _, c := range []struct {
 		exe  string
@@ -364,16 +339,6 @@ func FuzzParseLockdown(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		if m, err := ParseLockdown(s); (err == nil) == (m == LockdownUnknown) {
 			t.Fatalf("%q: %q, %v", s, m, err)
-		}
-	})
-}
-
-func FuzzParseConfig(f *testing.F) {
-	f.Add("CONFIG_HZ=250\n# CONFIG_X is not set\nCONFIG_S=\"a\"\n")
-	f.Fuzz(func(t *testing.T, s string) {
-		c, err := ParseConfig(strings.NewReader(s))
-		if (err == nil) == (len(c) == 0) {
-			t.Fatalf("%q: %v, %v", s, c, err)
 		}
 	})
 }

@@ -21,19 +21,6 @@ const (
 	SeccompFilter SeccompMode = 2
 )
 
-// String returns off, strict or filter.
-func (m SeccompMode) String() string {
-	switch m {
-	case SeccompOff:
-		return "off"
-	case SeccompStrict:
-		return "strict"
-	case SeccompFilter:
-		return "filter"
-	}
-	return "mode " + strconv.Itoa(int(m))
-}
-
 // Status is the part of /proc/PID/status about privilege.
 type Status struct {
 	UID, GID   IDs
