@@ -231,20 +231,3 @@ func BenchmarkInterval(b *testing.B) {
 		l.Interval(0, 0.001, [energy.NumDomains]float64{1, 1, 1, 1}, work)
 	}
 }
-
-func TestWeight(t *testing.T) {
-	for _, c := range []struct {
-		v             float64
-		alone, shared time.Duration
-		rho, want     float64
-	}{
-		{1, time.Second, 0, DefaultRho, 1},
-		{1, 0, time.Second, DefaultRho, 0.575},
-		{2, time.Second, time.Second, 1.2, 3.2},
-		{1, 0, 0, DefaultRho, 0},
-	} {
-		if got := Weight(c.v, c.alone, c.shared, c.rho); !near(got, c.want) {
-			t.Errorf("Weight(%v, %v, %v, %v) = %v, want %v", c.v, c.alone, c.shared, c.rho, got, c.want)
-		}
-	}
-}
