@@ -28,11 +28,6 @@ type Table struct {
 // Row is one of them.
 func (t Table) Row(i int) []uint8 { return t.V[i*t.Cols : (i+1)*t.Cols] }
 
-// Sub is rows from to to of the table.
-func (t Table) Sub(from, to int) Table {
-	return Table{Rows: to - from, Cols: t.Cols, V: t.V[from*t.Cols : to*t.Cols]}
-}
-
 // FindBins makes bins that have about the same number of the values each. An edge
 // is halfway between two values that occur.
 func FindBins(x []float64, rows, cols int) (Bins, error) {

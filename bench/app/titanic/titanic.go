@@ -22,9 +22,6 @@ import (
 	"github.com/energyprobe/energyprobe/bench/app/forest"
 )
 
-// Seed is the original's: of the split, and of the forest.
-const Seed = 42
-
 const trees = 100
 
 // New returns the application.
