@@ -1,9 +1,6 @@
 package host
 
 import (
-	"github.com/energyprobe/energyprobe/internal/procfile"
-
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/procfile"
 )
 
 // TestAttach measures a process that was running before: it has used CPU
@@ -25,7 +22,7 @@ func TestAttach(t *testing.T) {
 	gate()
 	var child int
 	waitUntil(t, "the child has burnt and sleeps", func() bool {
-		kids := TreeAlive("/", pid)
+		kids := treeAlive("/", pid)
 		if len(kids) != 1 {
 			return false
 		}
@@ -111,56 +108,49 @@ func TestAttachToSelf(t *testing.T) {
 	value(t, got, "memory.rss_peak")
 }
 
+// treeAlive returns the PIDs of the descendants of a process that are alive,
+// itself and zombies excluded, in ascending order; none when there is no such
+// process.
+func treeAlive(root string, pid int) []int {
+	if root == "/" {
+		root = ""
+	}
+	t := newTree(root, false, Target{PID: pid})
+	st, err := t.stat(pid)
+	if err != nil {
+		return nil
+	}
+	t.walk.init(t)
+	t.add(pid, nil, st)
+	t.walk.discover(t, 0)
+	var alive []int
+	for _, n := range t.nodes[1:] {
+		if !n.zombie() {
+			alive = append(alive, n.pid)
+		}
+	}
+	slices.Sort(alive)
+	return alive
+}
+
 func TestTreeAlive(t *testing.T) {
 	notes := t.TempDir()
 	pid, gate := gated(t, "orphan=sleep=300 run=run=sleep=300", notes)
-	if alive := TreeAlive("/", pid); len(alive) != 0 {
+	if alive := treeAlive("/", pid); len(alive) != 0 {
 		t.Errorf("descendants before there are any: %v", alive)
 	}
 	gate()
-	waitUntil(t, "three descendants are alive", func() bool { return len(TreeAlive("", pid)) == 3 })
-	if all := TreeAlive("", os.Getpid()); !slices.Contains(all, pid) || !slices.IsSorted(all) || slices.Contains(all, os.Getpid()) {
+	waitUntil(t, "three descendants are alive", func() bool { return len(treeAlive("", pid)) == 3 })
+	if all := treeAlive("", os.Getpid()); !slices.Contains(all, pid) || !slices.IsSorted(all) || slices.Contains(all, os.Getpid()) {
 		t.Errorf("descendants of this process: %v, want %d among them", all, pid)
 	}
-	waitUntil(t, "it has ended", func() bool { return len(TreeAlive("", pid)) == 0 && !slices.Contains(TreeAlive("", os.Getpid()), pid) })
+	waitUntil(t, "it has ended", func() bool { return len(treeAlive("", pid)) == 0 && !slices.Contains(treeAlive("", os.Getpid()), pid) })
 	for {
 		if _, err := syscall.Wait4(-1, nil, 0, nil); err == syscall.ECHILD {
 			break
 		}
 	}
-	if alive := TreeAlive("", pid); alive != nil {
+	if alive := treeAlive("", pid); alive != nil {
 		t.Errorf("descendants of a process that is gone: %v", alive)
-	}
-}
-
-func TestProcessInfo(t *testing.T) {
-	info, err := ProcessInfo("/", os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if info.PID != os.Getpid() || info.PPID != os.Getppid() || !slices.Equal(info.Argv, os.Args) {
-		t.Errorf("%+v", info)
-	}
-	// The kernel tells the time of boot to the second.
-	if age := time.Since(info.Started); age < -2*time.Second || age > time.Hour {
-		t.Errorf("started %v ago", age)
-	}
-	_, err = ProcessInfo("/", 1<<22+1)
-	var r *energy.Refusal
-	if !errors.As(err, &r) || r.Kind != energy.ErrAbsent || r.Remedy == "" {
-		t.Errorf("no such process: %v", err)
-	}
-	root := t.TempDir()
-	write(t, root+"/proc/5/stat", "5 (a b) S 1\n")
-	if _, err = ProcessInfo(root, 5); !errors.Is(err, energy.ErrBroken) {
-		t.Errorf("a short stat: %v", err)
-	}
-	write(t, root+"/proc/5/stat", "5 (a) b\n) S 1 5 5 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 250 4096 7\n")
-	write(t, root+"/proc/5/cmdline", "x\x00\x00y z\x00")
-	write(t, root+"/proc/stat", "cpu 1\nbtime 1700000000\n")
-	info, err = ProcessInfo(root, 5)
-	want := Info{PID: 5, PPID: 1, Comm: "a) b\n", Argv: []string{"x", "", "y z"}, Started: time.Unix(1700000002, 5e8)}
-	if err != nil || info.Comm != want.Comm || !slices.Equal(info.Argv, want.Argv) || !info.Started.Equal(want.Started) {
-		t.Errorf("%+v, %v, want %+v", info, err, want)
 	}
 }

@@ -87,13 +87,13 @@ func BenchmarkTickTree(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer func() {
-				for _, pid := range TreeAlive("/", sh.Process.Pid) {
+				for _, pid := range treeAlive("/", sh.Process.Pid) {
 					p, _ := os.FindProcess(pid)
 					_ = p.Kill()
 				}
 				_ = sh.Wait()
 			}()
-			for len(TreeAlive("/", sh.Process.Pid)) < 20 {
+			for len(treeAlive("/", sh.Process.Pid)) < 20 {
 			}
 			s := New("/", Target{PID: sh.Process.Pid})
 			if err := s.Start(); err != nil {

@@ -1,8 +1,6 @@
 package host
 
 import (
-	"github.com/energyprobe/energyprobe/internal/procfile"
-
 	"bytes"
 	"errors"
 	"io/fs"
@@ -14,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/procfile"
 )
 
 // cgroup samples one control group, of version 1, 2 or both (hybrid: v1

@@ -1,11 +1,11 @@
 package host
 
 import (
-	"github.com/energyprobe/energyprobe/internal/procfile"
-
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/energyprobe/energyprobe/internal/procfile"
 )
 
 // deviceColumns is the most counters a device has here.

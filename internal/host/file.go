@@ -1,11 +1,11 @@
 package host
 
 import (
-	"github.com/energyprobe/energyprobe/internal/procfile"
-
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/energyprobe/energyprobe/internal/procfile"
 )
 
 var errNoDisks = errors.New("can't tell disks from what is stacked on them")

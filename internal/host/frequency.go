@@ -1,12 +1,11 @@
 package host
 
 import (
-	"github.com/energyprobe/energyprobe/internal/procfile"
-
 	"bytes"
 	"time"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/procfile"
 	"github.com/energyprobe/energyprobe/internal/topology"
 )
 

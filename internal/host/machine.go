@@ -1,11 +1,10 @@
 package host
 
 import (
-	"github.com/energyprobe/energyprobe/internal/procfile"
-
 	"time"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/procfile"
 )
 
 // slowEvery is how often sensors are read that cost an interrupt on another

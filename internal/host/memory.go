@@ -1,9 +1,9 @@
 package host
 
 import (
-	"github.com/energyprobe/energyprobe/internal/procfile"
-
 	"os"
+
+	"github.com/energyprobe/energyprobe/internal/procfile"
 )
 
 // meminfo is the part of /proc/meminfo that is used, in bytes.

@@ -1,14 +1,14 @@
 package host
 
 import (
-	"github.com/energyprobe/energyprobe/internal/procfile"
-
 	"errors"
 	"fmt"
 	"os"
 	"syscall"
 
 	"github.com/prometheus/procfs"
+
+	"github.com/energyprobe/energyprobe/internal/procfile"
 )
 
 // pressureKinds are the files of /proc/pressure.

@@ -1,10 +1,9 @@
 package host
 
 import (
-	"github.com/energyprobe/energyprobe/internal/procfile"
-
 	"strconv"
 
+	"github.com/energyprobe/energyprobe/internal/procfile"
 	"github.com/energyprobe/energyprobe/internal/topology"
 )
 

@@ -1,13 +1,12 @@
 package host
 
 import (
-	"github.com/energyprobe/energyprobe/internal/procfile"
-
 	"bytes"
 	"slices"
 	"strings"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/procfile"
 )
 
 // temperature samples the processor's own sensors; the hottest counts.

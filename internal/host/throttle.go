@@ -1,9 +1,8 @@
 package host
 
 import (
-	"github.com/energyprobe/energyprobe/internal/topology"
-
 	"github.com/energyprobe/energyprobe/internal/procfile"
+	"github.com/energyprobe/energyprobe/internal/topology"
 )
 
 // throttle counts the times the processor slowed down because of heat

@@ -1,13 +1,12 @@
 package host
 
 import (
-	"github.com/energyprobe/energyprobe/internal/procfile"
-
 	"fmt"
 	"io/fs"
 	"syscall"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
+	"github.com/energyprobe/energyprobe/internal/procfile"
 )
 
 // tree follows a process and everything it starts.

@@ -1,8 +1,6 @@
 package host
 
 import (
-	"github.com/energyprobe/energyprobe/internal/procfile"
-
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -11,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/energyprobe/energyprobe/internal/procfile"
 )
 
 // world is a model of how the kernel keeps accounts of processes (kernel/exit.c),

@@ -1,12 +1,12 @@
 package host
 
 import (
-	"github.com/energyprobe/energyprobe/internal/procfile"
-
 	"fmt"
 	"os"
 	"slices"
 	"strconv"
+
+	"github.com/energyprobe/energyprobe/internal/procfile"
 )
 
 var pageSize = int64(os.Getpagesize())
