@@ -102,7 +102,7 @@ func (a *app) benchSides(args []string) ([]matrix.Side, error) {
 	}
 	if archs := sides[0].Archs(); len(sides) == 1 && len(archs) == 2 {
 		of := func(arch string) matrix.Side {
-			return matrix.Side{Label: matrix.ArchName(arch), Set: sides[0].Only(func(c *report.BenchCell) bool { return c.Arch == arch })}
+			return matrix.Side{Label: report.ArchName(arch), Set: sides[0].Only(func(c *report.BenchCell) bool { return c.Arch == arch })}
 		}
 		return []matrix.Side{of(archs[1]), of(archs[0])}, nil
 	}

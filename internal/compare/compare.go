@@ -224,8 +224,8 @@ func change(c stats.Comparison, adjusted float64) report.Change {
 		c.Effect = stats.Effect(math.NaN()) // one run above another is no large effect
 	}
 	out := report.Change{
-		ChangePct: percent(c.Shift.Value), MedianPct: percent(c.Change.Value), P: number(c.P), PAdjusted: number(adjusted),
-		Exact: c.Exact, Effect: number(float64(c.Effect)), EffectWord: c.Effect.Word(), Test: "mann-whitney",
+		ChangePct: percent(c.Shift.Value), MedianPct: percent(c.Change.Value), P: report.Known(c.P), PAdjusted: report.Known(adjusted),
+		Exact: c.Exact, Effect: report.Known(float64(c.Effect)), EffectWord: c.Effect.Word(), Test: "mann-whitney",
 	}
 	if c.Paired {
 		out.Test = "wilcoxon-signed-rank"
@@ -238,14 +238,7 @@ func change(c stats.Comparison, adjusted float64) report.Change {
 	return out
 }
 
-func number(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
-}
-
-func percent(v float64) *float64 { return number(100 * v) }
+func percent(v float64) *float64 { return report.Known(100 * v) }
 
 // Comparable says why sides can't be compared, nil when they can.
 func Comparable(sides []report.Side) error {

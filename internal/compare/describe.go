@@ -49,7 +49,7 @@ func Describe(t *report.Trials) {
 		s := &t.Series[i]
 		if t.Baseline != nil {
 			for k, net := range joules(s.Runs).Net(t.Baseline.PowerW) {
-				s.Runs[k].NetEnergyJ = known(net)
+				s.Runs[k].NetEnergyJ = report.Known(net)
 			}
 		}
 		s.Summary = map[string]report.Summary{}
@@ -73,20 +73,13 @@ func Describe(t *report.Trials) {
 	}
 }
 
-func known(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
-}
-
 func summary(s stats.Sample) report.Summary {
 	out := report.Summary{
-		N: s.N, Missing: s.Missing, Median: known(s.Median.Value), Mean: known(s.Mean), StdDev: known(s.StdDev),
-		Min: known(s.Min), Max: known(s.Max), Q1: known(s.Q1), Q3: known(s.Q3), SpreadPct: known(100 * s.Spread), Outliers: s.Outliers,
+		N: s.N, Missing: s.Missing, Median: report.Known(s.Median.Value), Mean: report.Known(s.Mean), StdDev: report.Known(s.StdDev),
+		Min: report.Known(s.Min), Max: report.Known(s.Max), Q1: report.Known(s.Q1), Q3: report.Known(s.Q3), SpreadPct: report.Known(100 * s.Spread), Outliers: s.Outliers,
 	}
 	if s.Median.Known {
-		out.Low, out.High = known(s.Median.Low), known(s.Median.High)
+		out.Low, out.High = report.Known(s.Median.Low), report.Known(s.Median.High)
 	} else {
 		out.Reason = s.Median.Why
 	}

@@ -185,7 +185,7 @@ func refusedZones(name string, refused []*energy.Refusal) []report.Check {
 
 // report makes the checks of a source that works.
 func (a attempt) report() []report.Check {
-	detail := fmt.Sprintf("%s: %s", count(len(a.zones), "counter"), summary(a.zones))
+	detail := fmt.Sprintf("%s: %s", report.Plural(len(a.zones), "counter"), summary(a.zones))
 	if w := a.power(); w > 0 {
 		detail += fmt.Sprintf("; %.3g W in total now", w)
 	}
@@ -253,13 +253,6 @@ func summary(zones []energy.Zone) string {
 		}
 	}
 	return strings.Join(parts, ", ")
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // model finds the power model that a run would fall back on.

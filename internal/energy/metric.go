@@ -10,6 +10,17 @@ const (
 	Estimated  Quality = "estimated"  // computed by a model
 )
 
+// Worse returns the quality that two values have together: the worse of both,
+// "" counting for none.
+func Worse(a, b Quality) Quality {
+	for _, q := range [...]Quality{Estimated, Attributed, Measured} {
+		if a == q || b == q {
+			return q
+		}
+	}
+	return ""
+}
+
 // Scope says what a value is about.
 type Scope string
 

@@ -175,7 +175,7 @@ func ofBench(b *report.Bench) report.HistoryEntry {
 		first := &c.Energy[0]
 		sum += *first.EnergyJ
 		methods[first.Method] = true
-		e.Quality = worse(e.Quality, first.Quality)
+		e.Quality = energy.Worse(e.Quality, first.Quality)
 	}
 	switch len(methods) {
 	case 0:
@@ -186,16 +186,6 @@ func ofBench(b *report.Bench) report.HistoryEntry {
 		e.Quality, e.Reason = "", "its cells have joules by several methods"
 	}
 	return e
-}
-
-// worse is the quality that a sum of two has.
-func worse(a, b energy.Quality) energy.Quality {
-	for _, q := range [...]energy.Quality{energy.Estimated, energy.Attributed, energy.Measured} {
-		if a == q || b == q {
-			return q
-		}
-	}
-	return ""
 }
 
 // benchSubject is "benchmark of titanic, ml".

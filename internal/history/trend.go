@@ -2,7 +2,6 @@ package history
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -79,17 +78,9 @@ func mark(t *report.Trend) {
 	}
 	d := stats.Describe(values)
 	reach := 1.5 * (d.Q3 - d.Q1)
-	t.Median, t.FenceLow, t.FenceHigh = finite(d.Median.Value), finite(d.Q1-reach), finite(d.Q3+reach)
+	// A line that was edited by hand may make them more than a number can hold.
+	t.Median, t.FenceLow, t.FenceHigh = report.Known(d.Median.Value), report.Known(d.Q1-reach), report.Known(d.Q3+reach)
 	for _, i := range d.Outliers {
 		t.Points[i].Outlier = true
 	}
-}
-
-// finite returns v, or nil where a line that was edited by hand made it more
-// than a number can hold.
-func finite(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
 }

@@ -82,7 +82,7 @@ func commonMethod(a, b Set, asked string) (string, error) {
 // name calls the sides by their architectures where these differ.
 func name(a, b *Side) {
 	if x, y := a.Archs()[0], b.Archs()[0]; x != y {
-		a.Label, b.Label = ArchName(x), ArchName(y)
+		a.Label, b.Label = report.ArchName(x), report.ArchName(y)
 	}
 	if a.Label == b.Label {
 		a.Label, b.Label = a.Label+" (A)", b.Label+" (B)"
@@ -129,7 +129,7 @@ func pairUp(c *report.BenchComparison, a, b Set, method string) {
 			lone("b", k, c.A.Label+": "+x.Duration.Reason)
 		default:
 			c.Pairs = append(c.Pairs, pair(k, x, y))
-			c.Quality = worse(c.Quality, worse(x.Energy.Quality, y.Energy.Quality))
+			c.Quality = energy.Worse(c.Quality, energy.Worse(x.Energy.Quality, y.Energy.Quality))
 		}
 	}
 	for _, k := range orderB {
@@ -148,7 +148,7 @@ func firstLone(c *report.BenchComparison) string {
 	if u.Side == "b" {
 		label = c.B.Label
 	}
-	return fmt.Sprintf("%s has %s with %s, %s; %s", label, u.Application, memoryName(u.MemoryMB), plural(u.Workers, "worker"), u.Reason)
+	return fmt.Sprintf("%s has %s with %s, %s; %s", label, u.Application, report.MemoryName(u.MemoryMB), report.Plural(u.Workers, "worker"), u.Reason)
 }
 
 func pair(k key, a, b *report.BenchConfig) report.BenchPair {
@@ -167,7 +167,7 @@ func change(a, b *float64) *float64 {
 	if a == nil || b == nil || !(*a > 0) {
 		return nil
 	}
-	return known(100 * (*b / *a - 1))
+	return report.Known(100 * (*b / *a - 1))
 }
 
 // changes sums up the pairs, by application and all together.
@@ -220,13 +220,13 @@ func changeOf(c *report.BenchComparison, app string, of []string, measure string
 	}
 	seed := uint64(c.Seed)
 	mean, median := stats.Bootstrap(groups, stats.Mean, seed), stats.Bootstrap(groups, stats.MedianOf, seed)
-	out.MeanPct, out.MeanLowPct, out.MeanHighPct = known(mean.Value), known(mean.Low), known(mean.High)
-	out.MedianPct, out.MedianLowPct, out.MedianHighPct = known(median.Value), known(median.Low), known(median.High)
+	out.MeanPct, out.MeanLowPct, out.MeanHighPct = report.Known(mean.Value), report.Known(mean.Low), report.Known(mean.High)
+	out.MedianPct, out.MedianLowPct, out.MedianHighPct = report.Known(median.Value), report.Known(median.Low), report.Known(median.High)
 	if !mean.Known {
 		out.Reason = mean.Why
 	}
 	q1, q3 := stats.Quartiles(all)
-	out.Q1Pct, out.Q3Pct, out.MinPct, out.MaxPct = known(q1), known(q3), known(slices.Min(all)), known(slices.Max(all))
+	out.Q1Pct, out.Q3Pct, out.MinPct, out.MaxPct = report.Known(q1), report.Known(q3), report.Known(slices.Min(all)), report.Known(slices.Max(all))
 	out.TotalPct = change(&sumA, &sumB)
 	return out
 }
@@ -272,9 +272,9 @@ func verdicts(c *report.BenchComparison) []string {
 		if *ch.MeanPct < 0 {
 			w = words[m][0]
 		}
-		s := c.B.Label + " " + fmt.Sprintf(w, points(math.Abs(*ch.MeanPct))) + " than " + c.A.Label + " in the mean of " + plural(ch.Pairs, "pair")
+		s := c.B.Label + " " + fmt.Sprintf(w, points(math.Abs(*ch.MeanPct))) + " than " + c.A.Label + " in the mean of " + report.Plural(ch.Pairs, "pair")
 		if m == report.MeasureCost && *ch.MeanPct < 0 {
-			s = c.B.Label + " saves " + points(-*ch.MeanPct) + " in cost against " + c.A.Label + ", in the mean of " + plural(ch.Pairs, "pair")
+			s = c.B.Label + " saves " + points(-*ch.MeanPct) + " in cost against " + c.A.Label + ", in the mean of " + report.Plural(ch.Pairs, "pair")
 		}
 		if ch.MeanLowPct != nil && ch.MeanHighPct != nil {
 			s += " (95 % interval of the change " + signed(*ch.MeanLowPct) + " to " + signed(*ch.MeanHighPct) + ")"

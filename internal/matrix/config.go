@@ -83,7 +83,7 @@ func (g group) config(method string) report.BenchConfig {
 				c.CPUNames = append(c.CPUNames, name)
 			}
 		}
-		seconds = append(seconds, orNaN(cell.DurationS))
+		seconds = append(seconds, report.OrNaN(cell.DurationS))
 		price := math.NaN()
 		if cell.Cost != nil {
 			price = cell.Cost.Total
@@ -94,19 +94,19 @@ func (g group) config(method string) report.BenchConfig {
 			joules = append(joules, math.NaN())
 			continue
 		}
-		joules = append(joules, orNaN(e.EnergyJ))
-		low, high, watts = append(low, orNaN(e.LowJ)), append(high, orNaN(e.HighJ)), append(watts, orNaN(e.SocketW))
+		joules = append(joules, report.OrNaN(e.EnergyJ))
+		low, high, watts = append(low, report.OrNaN(e.LowJ)), append(high, report.OrNaN(e.HighJ)), append(watts, report.OrNaN(e.SocketW))
 		if e.EnergyJ != nil {
-			c.Energy.Quality = worse(c.Energy.Quality, e.Quality)
+			c.Energy.Quality = energy.Worse(c.Energy.Quality, e.Quality)
 		}
 	}
 	slices.Sort(c.CPUNames)
 	c.Cost = describe(cost, g, why, "no cell has a cost")
 	c.Duration = describe(seconds, g, why, "no cell has a time")
 	c.Energy.Summary = describe(joules, g, why, fmt.Sprintf("no cell has joules by %s", cmp.Or(method, "any method")))
-	c.Energy.SocketW = known(middle(watts))
+	c.Energy.SocketW = report.Known(middle(watts))
 	if c.Energy.Quality == energy.Estimated {
-		c.Energy.RangeLowJ, c.Energy.RangeHighJ = known(middle(low)), known(middle(high))
+		c.Energy.RangeLowJ, c.Energy.RangeHighJ = report.Known(middle(low)), report.Known(middle(high))
 	}
 	return c
 }
@@ -114,11 +114,11 @@ func (g group) config(method string) report.BenchConfig {
 // describe sums up one measure of the cells that ended well.
 func describe(values []float64, g group, failure, none string) report.Summary {
 	s := stats.Describe(values)
-	out := report.Summary{N: s.N, Missing: s.Missing, Median: known(s.Median.Value), Mean: known(s.Mean), StdDev: known(s.StdDev), Min: known(s.Min), Max: known(s.Max),
-		Q1: known(s.Q1), Q3: known(s.Q3), SpreadPct: known(100 * s.Spread), Outliers: s.Outliers}
+	out := report.Summary{N: s.N, Missing: s.Missing, Median: report.Known(s.Median.Value), Mean: report.Known(s.Mean), StdDev: report.Known(s.StdDev), Min: report.Known(s.Min), Max: report.Known(s.Max),
+		Q1: report.Known(s.Q1), Q3: report.Known(s.Q3), SpreadPct: report.Known(100 * s.Spread), Outliers: s.Outliers}
 	switch {
 	case s.Median.Known:
-		out.Low, out.High = known(s.Median.Low), known(s.Median.High)
+		out.Low, out.High = report.Known(s.Median.Low), report.Known(s.Median.High)
 	case len(values) == 0:
 		out.Reason = fmt.Sprintf("none of %d cells ended well", len(g.cells))
 		if failure != "" {
@@ -152,21 +152,7 @@ func Span(s *report.Summary) (low, high *float64) {
 	if s.N < 2 {
 		return nil, nil
 	}
-	return known(l), known(h)
-}
-
-func orNaN(v *float64) float64 {
-	if v == nil {
-		return math.NaN()
-	}
-	return *v
-}
-
-func known(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
+	return report.Known(l), report.Known(h)
 }
 
 // middle is the median of the values that are known, NaN where there are none.
@@ -176,23 +162,4 @@ func middle(values []float64) float64 {
 		return math.NaN()
 	}
 	return stats.MedianOf(kept)
-}
-
-// ConfigName is "ARM 1024 MB, 28 workers".
-func ConfigName(c *report.BenchConfig) string {
-	return ArchName(c.Arch) + " " + memoryName(c.MemoryMB) + ", " + plural(c.Workers, "worker")
-}
-
-func memoryName(mb *int) string {
-	if mb == nil {
-		return "no limit"
-	}
-	return fmt.Sprintf("%d MB", *mb)
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

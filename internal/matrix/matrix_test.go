@@ -152,10 +152,10 @@ func TestFront(t *testing.T) {
 				}
 			}
 			if on := slices.Contains(f.On, i); on == beaten {
-				t.Errorf("%s, %s: %s is beaten: %v, on the front: %v", f.Application, f.Measure, matrix.ConfigName(c), beaten, on)
+				t.Errorf("%s, %s: %s is beaten: %v, on the front: %v", f.Application, f.Measure, c.Name(), beaten, on)
 			}
 			if slices.Contains(f.Perhaps, i) && !beaten {
-				t.Errorf("%s is perhaps on the front that it is on", matrix.ConfigName(c))
+				t.Errorf("%s is perhaps on the front that it is on", c.Name())
 			}
 		}
 		for i := 1; i < len(f.On); i++ {
@@ -400,11 +400,11 @@ func TestRecommendIsBest(t *testing.T) {
 					fits := c.Failed() == 0 && c.Duration.Median != nil && *c.Duration.Median <= deadline
 					switch {
 					case c.OK != fits:
-						t.Errorf("%s: taken to be possible: %v (%v)", matrix.ConfigName(&c.BenchConfig), c.OK, c.Against)
+						t.Errorf("%s: taken to be possible: %v (%v)", c.BenchConfig.Name(), c.OK, c.Against)
 					case fits && a.Chosen == nil:
-						t.Errorf("nothing chosen, though %s would do", matrix.ConfigName(&c.BenchConfig))
+						t.Errorf("nothing chosen, though %s would do", c.BenchConfig.Name())
 					case fits && *c.Of(m).Median < *a.Candidates[*a.Chosen].Of(m).Median:
-						t.Errorf("%s has less %s than what was chosen", matrix.ConfigName(&c.BenchConfig), m)
+						t.Errorf("%s has less %s than what was chosen", c.BenchConfig.Name(), m)
 					}
 				}
 			}

@@ -66,7 +66,7 @@ func Recommend(s Set, b Bounds, o Options) (*report.Recommendation, error) {
 			if g.app == app {
 				cfg := g.config(method)
 				configs = append(configs, cfg)
-				r.Quality = worse(r.Quality, cfg.Energy.Quality)
+				r.Quality = energy.Worse(r.Quality, cfg.Energy.Quality)
 				c.Candidates = append(c.Candidates, candidate(g, cfg, method, b))
 			}
 		}
@@ -86,7 +86,7 @@ func candidate(g group, c report.BenchConfig, method string, b Bounds) report.Ca
 		}
 	}
 	if n := c.Failed(); n > 0 {
-		out.Against = append(out.Against, fmt.Sprintf("%d of %s failed (%s)", n, plural(c.Repetitions, "repetition"), statusText(c.Failures)))
+		out.Against = append(out.Against, fmt.Sprintf("%d of %s failed (%s)", n, report.Plural(c.Repetitions, "repetition"), statusText(c.Failures)))
 	}
 	if c.Failed() == c.Repetitions {
 		return out // nothing else is known of it
@@ -113,14 +113,14 @@ func within(cell *report.BenchCell, method string, b Bounds) bool {
 		v := math.NaN()
 		switch one.measure {
 		case report.MeasureDuration:
-			v = orNaN(cell.DurationS)
+			v = report.OrNaN(cell.DurationS)
 		case report.MeasureCost:
 			if cell.Cost != nil {
 				v = cell.Cost.Total
 			}
 		default:
 			if e := cell.EnergyBy(method); e != nil {
-				v = orNaN(e.EnergyJ)
+				v = report.OrNaN(e.EnergyJ)
 			}
 		}
 		if !(v <= one.limit) {
@@ -165,7 +165,7 @@ func choose(c *report.AppChoice, b Bounds, currency string) {
 			c.Ties = append(c.Ties, i)
 		}
 	}
-	c.Answer = fmt.Sprintf("%s: %s takes the least %s%s: %s.", AppName(c.Application), ConfigName(&chosen.BenchConfig), report.BenchMeasureName(b.Objective),
+	c.Answer = fmt.Sprintf("%s: %s takes the least %s%s: %s.", report.AppName(c.Application), chosen.BenchConfig.Name(), report.BenchMeasureName(b.Objective),
 		boundsText(b, currency), valuesText(&chosen.BenchConfig, currency))
 	c.Why = why(c, b, order, currency)
 }
@@ -173,18 +173,18 @@ func choose(c *report.AppChoice, b Bounds, currency string) {
 // why says how the choice came about.
 func why(c *report.AppChoice, b Bounds, order []int, currency string) string {
 	chosen := &c.Candidates[order[0]]
-	s := fmt.Sprintf("%d of %s can be taken%s.", len(order), plural(len(c.Candidates), "configuration"), againstText(c))
+	s := fmt.Sprintf("%d of %s can be taken%s.", len(order), report.Plural(len(c.Candidates), "configuration"), againstText(c))
 	if ok := chosen.Repetitions - chosen.Failed(); len(b.all()) > 0 && chosen.Met < ok {
-		s += fmt.Sprintf(" Only %d of its %s kept to the bounds: ask for less than what is allowed where every execution has to.", chosen.Met, plural(ok, "repetition"))
+		s += fmt.Sprintf(" Only %d of its %s kept to the bounds: ask for less than what is allowed where every execution has to.", chosen.Met, report.Plural(ok, "repetition"))
 	}
 	if len(order) > 1 {
 		next := &c.Candidates[order[1]]
 		if p := change(chosen.Of(b.Objective).Median, next.Of(b.Objective).Median); p != nil {
-			s += fmt.Sprintf(" The next, %s, takes %s more (%s).", ConfigName(&next.BenchConfig), points(*p), valuesText(&next.BenchConfig, currency))
+			s += fmt.Sprintf(" The next, %s, takes %s more (%s).", next.BenchConfig.Name(), points(*p), valuesText(&next.BenchConfig, currency))
 		}
 	}
 	if n := len(c.Ties); n > 0 {
-		s += fmt.Sprintf(" %s %s no more from it in %s than repetitions do from one another.", capital(plural(n, "configuration")), differ(n), report.BenchMeasureName(b.Objective))
+		s += fmt.Sprintf(" %s %s no more from it in %s than repetitions do from one another.", capital(report.Plural(n, "configuration")), differ(n), report.BenchMeasureName(b.Objective))
 	}
 	if chosen.Energy.Quality == energy.Estimated && b.Objective == report.MeasureEnergy && otherArch(c, order) {
 		s += " Between architectures the choice rests on the powers that the estimate assumes: energyprobe compare shows how far."
@@ -253,9 +253,9 @@ func againstText(c *report.AppChoice) string {
 
 // none says that nothing is within the bounds, and what comes nearest.
 func none(c *report.AppChoice, b Bounds, currency string) (answer, why string) {
-	answer = AppName(c.Application) + ": no configuration can be taken."
+	answer = report.AppName(c.Application) + ": no configuration can be taken."
 	if len(b.all()) > 0 {
-		answer = AppName(c.Application) + ": no configuration is " + limits(b, currency) + "."
+		answer = report.AppName(c.Application) + ": no configuration is " + limits(b, currency) + "."
 	}
 	var parts []string
 	for _, m := range [...]struct{ word, measure string }{{"fastest", report.MeasureDuration}, {"cheapest", report.MeasureCost}, {"most frugal", report.MeasureEnergy}} {
@@ -268,7 +268,7 @@ func none(c *report.AppChoice, b Bounds, currency string) (answer, why string) {
 		}
 		if best >= 0 {
 			cfg := &c.Candidates[best].BenchConfig
-			parts = append(parts, fmt.Sprintf("the %s is %s (%s)", m.word, ConfigName(cfg), valuesText(cfg, currency)))
+			parts = append(parts, fmt.Sprintf("the %s is %s (%s)", m.word, cfg.Name(), valuesText(cfg, currency)))
 		}
 	}
 	if len(parts) == 0 {

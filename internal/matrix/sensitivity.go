@@ -114,7 +114,7 @@ func summed(factors []float64, r float64) (mean, median *float64) {
 	for i, f := range factors {
 		pct[i] = 100 * (f*r - 1)
 	}
-	return known(stats.Mean(pct)), known(stats.MedianOf(pct))
+	return report.Known(stats.Mean(pct)), report.Known(stats.MedianOf(pct))
 }
 
 // ends goes through the ends of the ranges: both sides at the same one, since

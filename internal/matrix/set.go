@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/report"
 )
 
@@ -160,38 +159,6 @@ func (s Set) method(asked string) (string, error) {
 	}
 	slices.Sort(names)
 	return "", fmt.Errorf("no cell has joules by the method %s; there are %s", asked, strings.Join(names, ", "))
-}
-
-// worse is the quality that two values have together.
-func worse(a, b energy.Quality) energy.Quality {
-	for _, q := range [...]energy.Quality{energy.Estimated, energy.Attributed, energy.Measured} {
-		if a == q || b == q {
-			return q
-		}
-	}
-	return ""
-}
-
-// ArchName is what the table calls an architecture.
-func ArchName(arch string) string {
-	switch arch {
-	case "x86_64":
-		return "x86"
-	case "aarch64":
-		return "ARM"
-	}
-	return arch
-}
-
-// AppName is what the table calls an application.
-func AppName(app string) string {
-	switch app {
-	case "ml":
-		return "ML"
-	case "montecarlo":
-		return "pi"
-	}
-	return app
 }
 
 // distinct are the warnings of both sides, each once: the sides may be parts of

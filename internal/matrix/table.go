@@ -45,7 +45,7 @@ func Table(s Set, o Options) (*report.BenchTable, error) {
 		c := g.config(method)
 		t.Configs = append(t.Configs, c)
 		t.Failed += c.Failed()
-		t.Quality = worse(t.Quality, c.Energy.Quality)
+		t.Quality = energy.Worse(t.Quality, c.Energy.Quality)
 	}
 	t.Fronts = fronts(t.Configs)
 	fillRows(t, o.CommonWorkers)
@@ -170,7 +170,7 @@ func meanOf(in []*report.BenchConfig, value func(*report.BenchConfig) (*float64,
 	for _, c := range in {
 		v, why := value(c)
 		if v == nil {
-			return nil, fmt.Sprintf("at %s: %s", plural(c.Workers, "worker"), why)
+			return nil, fmt.Sprintf("at %s: %s", report.Plural(c.Workers, "worker"), why)
 		}
 		sum += *v
 	}
@@ -187,7 +187,7 @@ func notes(t *report.BenchTable, common bool) []string {
 		n = append(n, uneven)
 	}
 	if t.Failed > 0 {
-		n = append(n, fmt.Sprintf("%d of %s did not end well (%s): counted behind a dagger, and in no number.", t.Failed, plural(t.Cells, "cell"), statusText(allFailures(t))))
+		n = append(n, fmt.Sprintf("%d of %s did not end well (%s): counted behind a dagger, and in no number.", t.Failed, report.Plural(t.Cells, "cell"), statusText(allFailures(t))))
 	}
 	if t.Quality == energy.Estimated {
 		n = append(n, fmt.Sprintf("e is an estimate by the method %s, not a measurement%s. The range is one error in all cells of an architecture: it moves them together.",
@@ -200,7 +200,7 @@ func notes(t *report.BenchTable, common bool) []string {
 		}
 	}
 	if single > 0 {
-		n = append(n, fmt.Sprintf("%s of %d have one repetition: nothing is known of how much it would differ the next time.", plural(single, "configuration"), len(t.Configs)))
+		n = append(n, fmt.Sprintf("%s of %d have one repetition: nothing is known of how much it would differ the next time.", report.Plural(single, "configuration"), len(t.Configs)))
 	}
 	return n
 }
@@ -266,7 +266,7 @@ func unevenWorkers(t *report.BenchTable) string {
 		for _, k := range slices.Sorted(maps.Keys(sets)) {
 			parts = append(parts, strings.Join(sets[k], ", ")+" over "+k)
 		}
-		apps = append(apps, AppName(app)+": "+strings.Join(parts, "; "))
+		apps = append(apps, report.AppName(app)+": "+strings.Join(parts, "; "))
 	}
 	if len(apps) == 0 {
 		return ""
@@ -287,9 +287,9 @@ func workerList(w []int) string {
 
 func rowName(r report.BenchRow) string {
 	if r.MemoryMB == nil {
-		return ArchName(r.Arch)
+		return report.ArchName(r.Arch)
 	}
-	return fmt.Sprintf("%s %d", ArchName(r.Arch), *r.MemoryMB)
+	return fmt.Sprintf("%s %d", report.ArchName(r.Arch), *r.MemoryMB)
 }
 
 // unlikeWork warns of an application whose cells did different amounts of work,
@@ -316,10 +316,10 @@ func (s Set) unlikeWork() []report.Warning {
 	var out []report.Warning
 	for _, app := range slices.SortedFunc(maps.Keys(amounts), compareApps) {
 		if n := len(amounts[app]); n > 1 {
-			out = append(out, report.Warning{Code: "unlike-work", Message: fmt.Sprintf("cells of %s did %d different amounts of work, so their joules and seconds can't be read against one another", AppName(app), n),
+			out = append(out, report.Warning{Code: "unlike-work", Message: fmt.Sprintf("cells of %s did %d different amounts of work, so their joules and seconds can't be read against one another", report.AppName(app), n),
 				Advice: "give results of one plan"})
 		} else if n := len(sums[app]); n > 1 {
-			out = append(out, report.Warning{Code: "unlike-results", Message: fmt.Sprintf("cells of %s did the same work and came to %d different checksums", AppName(app), n),
+			out = append(out, report.Warning{Code: "unlike-results", Message: fmt.Sprintf("cells of %s did the same work and came to %d different checksums", report.AppName(app), n),
 				Advice: "see the checksums with --format json: a machine that computes wrongly is not fit, whatever it uses"})
 		}
 	}

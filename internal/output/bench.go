@@ -53,37 +53,11 @@ func filledBench(b *report.Bench) *report.Bench {
 	return &c
 }
 
-// archName and appName are what tables call them, as the first study did.
-func archName(arch string) string {
-	switch arch {
-	case "x86_64":
-		return "x86"
-	case "aarch64":
-		return "ARM"
-	}
-	return plain(arch)
-}
+func archName(arch string) string { return plain(report.ArchName(arch)) }
 
-func appName(app string) string {
-	switch app {
-	case "ml":
-		return "ML"
-	case "montecarlo":
-		return "pi"
-	}
-	return plain(app)
-}
+func appName(app string) string { return plain(report.AppName(app)) }
 
-func memoryName(mb *int) string {
-	if mb == nil {
-		return "no limit"
-	}
-	return strconv.Itoa(*mb) + " MB"
-}
-
-func configName(c *report.BenchConfig) string {
-	return archName(c.Arch) + " " + memoryName(c.MemoryMB) + ", " + plural(c.Workers, "worker")
-}
+func configName(c *report.BenchConfig) string { return plain(c.Name()) }
 
 // currencySign is what stands for a currency in a table's head.
 func currencySign(currency string) string {

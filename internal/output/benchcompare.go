@@ -154,7 +154,7 @@ func loneLines(c *report.BenchComparison) (out []string) {
 		if i == maxLone && len(c.Unpaired) > maxLone+1 {
 			return append(out, fmt.Sprintf("and %d more: --format json has all", len(c.Unpaired)-maxLone))
 		}
-		out = append(out, fmt.Sprintf("%s, %s, %s: %s", appName(u.Application), memoryName(u.MemoryMB), plural(u.Workers, "worker"), plain(u.Reason)))
+		out = append(out, fmt.Sprintf("%s, %s, %s: %s", appName(u.Application), report.MemoryName(u.MemoryMB), plural(u.Workers, "worker"), plain(u.Reason)))
 	}
 	return out
 }

@@ -16,7 +16,7 @@ func benchReports(t testing.TB) map[string]any {
 	set := func(archs ...string) matrix.Set {
 		var in []matrix.Input
 		for _, a := range archs {
-			in = append(in, matrix.Input{File: matrix.ArchName(a) + "/index.json", Bench: cells.Matrix(a)})
+			in = append(in, matrix.Input{File: report.ArchName(a) + "/index.json", Bench: cells.Matrix(a)})
 		}
 		return matrix.NewSet(in)
 	}

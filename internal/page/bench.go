@@ -80,7 +80,7 @@ func benchSection(docs []Document, o Options) Section {
 	t := v.table
 	var apps []string
 	for _, a := range t.Applications {
-		apps = append(apps, output.Plain(matrix.AppName(a)))
+		apps = append(apps, output.Plain(report.AppName(a)))
 	}
 	s := Section{Title: "Benchmark: " + strings.Join(apps, ", "), Kicker: output.Count(t.Cells) + " cells of " + output.Count(len(t.Configs)) + " configurations", Warnings: t.Warnings}
 	if t.Quality == energy.Estimated {
@@ -204,7 +204,7 @@ func globalTable(v benchView) Table {
 	t := v.table
 	out := Table{Caption: "Cost, time and energy of an execution", Header: []string{""}, Left: 1, Note: strings.Join(plainAll(t.Notes), " ")}
 	for _, app := range t.Applications {
-		name := output.Plain(matrix.AppName(app))
+		name := output.Plain(report.AppName(app))
 		out.Header = append(out.Header, name+" "+currencySign(t.Currency), name+" T (s)", name+" e (J)")
 	}
 	for i, r := range t.Rows {
@@ -230,7 +230,7 @@ func globalTable(v benchView) Table {
 }
 
 func archMemory(arch string, mb *int) string {
-	name := output.Plain(matrix.ArchName(arch))
+	name := output.Plain(report.ArchName(arch))
 	if mb == nil {
 		return name + ", no limit"
 	}
@@ -253,7 +253,7 @@ func configTable(v benchView) Table {
 		} else if c.Energy.Median == nil {
 			span.Reason = c.Energy.Reason
 		}
-		out.Rows = append(out.Rows, []Value{{Text: output.Plain(matrix.AppName(c.Application))}, {Text: output.Plain(matrix.ConfigName(c))}, {Text: output.Count(c.Repetitions)}, {Text: output.Count(c.Failed())},
+		out.Rows = append(out.Rows, []Value{{Text: output.Plain(report.AppName(c.Application))}, {Text: output.Plain(c.Name())}, {Text: output.Count(c.Repetitions)}, {Text: output.Count(c.Failed())},
 			v.d.known(c.Cost.Median, money, c.Cost.Reason, "cells[*].cost.total"), v.d.known(c.Duration.Median, secondsText, c.Duration.Reason, "cells[*].duration_s"),
 			v.d.known(c.Energy.Median, joulesText(t.Quality), c.Energy.Reason, "cells[*].energy[*].energy_j"), span, {Text: frontText(t, i)}})
 	}

@@ -39,7 +39,7 @@ var memoryShapes = [...]plot.Shape{plot.Dot, plot.Diamond, plot.Square, plot.Tri
 func tradeFigure(v benchView, app, kind, measure string) (Figure, bool) {
 	t := v.table
 	name := report.BenchMeasureName(measure)
-	title := fmt.Sprintf("%s: energy and %s", output.Plain(matrix.AppName(app)), name)
+	title := fmt.Sprintf("%s: energy and %s", output.Plain(report.AppName(app)), name)
 	c := plot.TradeChart{Frame: plot.Frame{Title: title}, XAxis: name, XUnit: "s", YAxis: "energy", YUnit: "J", Note: "numbers beside points: workers"}
 	if measure == report.MeasureCost {
 		c.XUnit = currencySign(t.Currency)
@@ -56,7 +56,7 @@ func tradeFigure(v benchView, app, kind, measure string) (Figure, bool) {
 	c.Keys = append(c.Keys, plot.XYKey{Name: "Pareto front of the architecture", Look: plot.Look{Role: plot.Ink}, Line: true, Dashed: true})
 	spans, ranges, n := false, "", 0
 	for _, arch := range archsOf(t, app) {
-		panel := plot.TradePanel{Title: output.Plain(matrix.ArchName(arch))}
+		panel := plot.TradePanel{Title: output.Plain(report.ArchName(arch))}
 		for i, mb := range memories {
 			series := plot.TradeSeries{Look: lookOfMemory(i)}
 			for k := range t.Configs {
@@ -111,7 +111,7 @@ func tradePoint(v benchView, c *report.BenchConfig, measure string) (plot.TradeP
 	if measure == report.MeasureCost {
 		x, unit = money, " "+currencySign(v.table.Currency)
 	}
-	source := v.d.at("cells of %s", output.Plain(c.Application+", "+matrix.ConfigName(c)))
+	source := v.d.at("cells of %s", output.Plain(c.Application+", "+c.Name()))
 	p := plot.TradePoint{Label: strconv.Itoa(c.Workers), X: *c.Of(measure).Median, Y: *c.Energy.Median, Source: source}
 	p.XLow, p.XHigh = matrix.Span(c.Of(measure))
 	p.YLow, p.YHigh = matrix.Span(&c.Energy.Summary)
@@ -119,8 +119,8 @@ func tradePoint(v benchView, c *report.BenchConfig, measure string) (plot.TradeP
 	if p.YLow != nil && p.YHigh != nil {
 		open.Text = digitsText(*p.YLow, 4) + " to " + digitsText(*p.YHigh, 4)
 	}
-	p.Title = fmt.Sprintf("%s: %s J, %s%s; %s", output.Plain(matrix.ConfigName(c)), joules(p.Y), x(p.X), unit, countText(c))
-	return p, []Value{{Text: output.Plain(matrix.ConfigName(c))}, {Text: joules(p.Y), Source: source}, open, {Text: x(p.X), Source: source}}
+	p.Title = fmt.Sprintf("%s: %s J, %s%s; %s", output.Plain(c.Name()), joules(p.Y), x(p.X), unit, countText(c))
+	return p, []Value{{Text: output.Plain(c.Name())}, {Text: joules(p.Y), Source: source}, open, {Text: x(p.X), Source: source}}
 }
 
 func countText(c *report.BenchConfig) string {
@@ -190,7 +190,7 @@ func appOrAll(app string) string {
 	if app == "" {
 		return "all"
 	}
-	return output.Plain(matrix.AppName(app))
+	return output.Plain(report.AppName(app))
 }
 
 func changeForest(d Document, c *report.BenchComparison) Figure {
@@ -362,7 +362,7 @@ func benchRows(docs []Document, o Options) []row {
 			if e.Cells == 0 {
 				continue
 			}
-			one := row{source: v.d.at("cells, rows[%d].entries[%d] of the table", i, k), kind: "mean over workers of medians", subject: matrix.AppName(e.Application) + " on " + archMemory(r.Arch, r.MemoryMB),
+			one := row{source: v.d.at("cells, rows[%d].entries[%d] of the table", i, k), kind: "mean over workers of medians", subject: report.AppName(e.Application) + " on " + archMemory(r.Arch, r.MemoryMB),
 				runs: e.Cells, reason: e.Reason}
 			add := func(measure, unit string, value *float64, text func(float64) string) {
 				m := one

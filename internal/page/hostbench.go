@@ -66,7 +66,7 @@ func scoreTable(d Document, b *report.Bench) Table {
 	}
 	for _, app := range slices.Sorted(maps.Keys(b.Score.ByApp)) {
 		one := b.Score.ByApp[app]
-		t.Rows = append(t.Rows, []Value{{Text: output.Plain(matrix.AppName(app))}, d.known(one.Energy, oneDecimal, b.Score.Reason, "score.by_application.%s.energy", app), d.known(one.Time, oneDecimal, b.Score.Reason, "score.by_application.%s.time", app)})
+		t.Rows = append(t.Rows, []Value{{Text: output.Plain(report.AppName(app))}, d.known(one.Energy, oneDecimal, b.Score.Reason, "score.by_application.%s.energy", app), d.known(one.Time, oneDecimal, b.Score.Reason, "score.by_application.%s.time", app)})
 	}
 	return t
 }
@@ -229,7 +229,7 @@ func hostCellRow(d Document, c *report.BenchCell, i int) []Value {
 			each.Text = joulesOf(e.Quality, *e.EnergyJ/w.Units)
 		}
 	}
-	return []Value{{Text: output.Plain(matrix.AppName(c.Application))}, {Text: output.Count(c.Repetition)}, {Text: output.Plain(string(e.Quality)), Reason: why}, amount, d.known(c.DurationS, digits("s", 4), why, "cells[%d].duration_s", i),
+	return []Value{{Text: output.Plain(report.AppName(c.Application))}, {Text: output.Count(c.Repetition)}, {Text: output.Plain(string(e.Quality)), Reason: why}, amount, d.known(c.DurationS, digits("s", 4), why, "cells[%d].duration_s", i),
 		d.known(e.EnergyJ, func(float64) string { return output.EnergyText(e.Energy, e.Quality) }, why, "cells[%d].energy[0].energy_j", i), each}
 }
 
@@ -238,7 +238,7 @@ func hostBenchRows(d Document, b *report.Bench) []row {
 	var out []row
 	for i := range b.Cells {
 		c := &b.Cells[i]
-		one := row{kind: "benchmark", subject: matrix.AppName(c.Application), runs: 1, reason: cmp.Or(c.Reason, "it ended as "+c.Status)}
+		one := row{kind: "benchmark", subject: report.AppName(c.Application), runs: 1, reason: cmp.Or(c.Reason, "it ended as "+c.Status)}
 		t := one
 		t.source, t.measure, t.unit, t.value, t.quality = d.at("cells[%d].duration_s", i), "time", "s", c.DurationS, "measured"
 		if c.DurationS != nil {
