@@ -395,16 +395,7 @@ func (p *page) warnings(r *report.Run) {
 	shown := slices.DeleteFunc(slices.Clone(r.Warnings), func(g report.Warning) bool {
 		return g.Code == "estimated" // the banner has said so
 	})
-	if len(shown) == 0 {
-		return
-	}
-	p.section(plural(len(shown), "warning"))
-	for _, g := range shown {
-		p.text(p.yellow("  ! "), g.Message, p.normal)
-		if g.Advice != "" {
-			p.text("    → ", g.Advice, p.normal)
-		}
-	}
+	p.warningList(shown)
 }
 
 func (p *page) foot(r *report.Run) {

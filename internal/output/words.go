@@ -155,3 +155,9 @@ func ClockText(c *report.ClockDrift) string { return clockText(c) }
 
 // SocketText says what a calibration learnt of a socket beside its models.
 func SocketText(c *report.Calibration) string { return socketText(c) }
+
+// Exact prints all digits of a value, or nothing when it is unknown.
+func Exact(v *float64) string { return exact(v) }
+
+// CurrencySign is what stands for a currency in a table's head.
+func CurrencySign(currency string) string { return currencySign(currency) }

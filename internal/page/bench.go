@@ -192,10 +192,6 @@ func joulesText(q energy.Quality) func(float64) string {
 	return func(v float64) string { return digitsText(v, 4) }
 }
 
-func currencySign(currency string) string {
-	return cmp.Or(map[string]string{"USD": "$", "EUR": "€"}[currency], output.Plain(currency), "$")
-}
-
 func money(v float64) string       { return digitsText(v, 3) }
 func secondsText(v float64) string { return digitsText(v, 4) }
 
@@ -205,7 +201,7 @@ func globalTable(v benchView) Table {
 	out := Table{Caption: "Cost, time and energy of an execution", Header: []string{""}, Left: 1, Note: strings.Join(plainAll(t.Notes), " ")}
 	for _, app := range t.Applications {
 		name := output.Plain(report.AppName(app))
-		out.Header = append(out.Header, name+" "+currencySign(t.Currency), name+" T (s)", name+" e (J)")
+		out.Header = append(out.Header, name+" "+output.CurrencySign(t.Currency), name+" T (s)", name+" e (J)")
 	}
 	for i, r := range t.Rows {
 		row := []Value{{Text: unbroken(archMemory(r.Arch, r.MemoryMB))}}
@@ -240,7 +236,7 @@ func archMemory(arch string, mb *int) string {
 // configTable has every configuration.
 func configTable(v benchView) Table {
 	t := v.table
-	out := Table{Caption: "Every configuration", Folded: true, Left: 2, Header: []string{"application", "configuration", "repetitions", "failed", currencySign(t.Currency), "T (s)", "e (J)", "range of e", "front"}}
+	out := Table{Caption: "Every configuration", Folded: true, Left: 2, Header: []string{"application", "configuration", "repetitions", "failed", output.CurrencySign(t.Currency), "T (s)", "e (J)", "range of e", "front"}}
 	for i := range t.Configs {
 		if i == maxRows {
 			out.Note = fmt.Sprintf("The first %s; report table --format csv has all.", output.Count(maxRows))

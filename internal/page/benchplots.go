@@ -42,7 +42,7 @@ func tradeFigure(v benchView, app, kind, measure string) (Figure, bool) {
 	title := fmt.Sprintf("%s: energy and %s", output.Plain(report.AppName(app)), name)
 	c := plot.TradeChart{Frame: plot.Frame{Title: title}, XAxis: name, XUnit: "s", YAxis: "energy", YUnit: "J", Note: "numbers beside points: workers"}
 	if measure == report.MeasureCost {
-		c.XUnit = currencySign(t.Currency)
+		c.XUnit = output.CurrencySign(t.Currency)
 		c.XAxis = "cost of an execution"
 	}
 	if t.Quality == energy.Estimated {
@@ -109,7 +109,7 @@ func tradePoint(v benchView, c *report.BenchConfig, measure string) (plot.TradeP
 	joules := joulesText(v.table.Quality)
 	x, unit := secondsText, " s"
 	if measure == report.MeasureCost {
-		x, unit = money, " "+currencySign(v.table.Currency)
+		x, unit = money, " "+output.CurrencySign(v.table.Currency)
 	}
 	source := v.d.at("cells of %s", output.Plain(c.Application+", "+c.Name()))
 	p := plot.TradePoint{Label: strconv.Itoa(c.Workers), X: *c.Of(measure).Median, Y: *c.Energy.Median, Source: source}
@@ -375,7 +375,7 @@ func benchRows(docs []Document, o Options) []row {
 				}
 				out = append(out, m)
 			}
-			add("cost", currencySign(t.Currency), e.Cost, money)
+			add("cost", output.CurrencySign(t.Currency), e.Cost, money)
 			add("time", "s", e.DurationS, secondsText)
 			add("energy", "J", e.EnergyJ, joulesText(t.Quality))
 		}

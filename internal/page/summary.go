@@ -167,19 +167,12 @@ func CSV(w io.Writer, docs []Document) error {
 		if r.runs > 0 {
 			runs = strconv.Itoa(r.runs)
 		}
-		if err := c.Write([]string{r.source, r.kind, r.subject, r.measure, exact(r.value), exact(r.low), exact(r.high), r.unit, runs, r.quality, r.reason, r.verdict}); err != nil {
+		if err := c.Write([]string{r.source, r.kind, r.subject, r.measure, output.Exact(r.value), output.Exact(r.low), output.Exact(r.high), r.unit, runs, r.quality, r.reason, r.verdict}); err != nil {
 			return err
 		}
 	}
 	c.Flush()
 	return c.Error()
-}
-
-func exact(v *float64) string {
-	if v == nil {
-		return ""
-	}
-	return strconv.FormatFloat(*v, 'g', -1, 64)
 }
 
 // cells is a row as tables show it.
