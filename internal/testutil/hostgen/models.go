@@ -28,7 +28,6 @@ func arm(implementer, variant, part, revision string) model {
 }
 
 var (
-	haswellEP    = intel(63, 2, 2300, "Intel(R) Xeon(R) CPU E5-2699 v3 @ 2.30GHz", "0x49")
 	sandyEP      = intel(45, 7, 2700, "Intel(R) Xeon(R) CPU E5-4650 0 @ 2.70GHz", "0x71a")
 	skylakeSP    = intel(85, 4, 2500, "Intel(R) Xeon(R) Platinum 8180 CPU @ 2.50GHz", "0x2007006")
 	cascadeLake  = intel(85, 7, 2500, "Intel(R) Xeon(R) Gold 6248 CPU @ 2.50GHz", "0x5003604")

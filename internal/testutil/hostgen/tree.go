@@ -62,16 +62,6 @@ func (t tree) replace(name string, e entry) {
 	t[name] = e
 }
 
-// move puts everything below one directory below another.
-func (t tree) move(from, to string) {
-	for _, name := range slices.Collect(maps.Keys(t)) {
-		if rest, ok := strings.CutPrefix(name, from+"/"); ok {
-			t[to+"/"+rest] = t[name]
-			delete(t, name)
-		}
-	}
-}
-
 func line(text any) string {
 	s := fmt.Sprint(text)
 	if s == "" || strings.HasSuffix(s, "\n") {

@@ -394,19 +394,17 @@ func TestGuestSMT(t *testing.T) {
 
 func TestGuestWraps(t *testing.T) {
 	guest(t, "skylake-server", "epyc")
-	zone := zones(t)
 	reload(t, "esu=20", "idle_mw=40960000", "busy_mw=0", "wake_mw=0", "dram_mw=40960000", "dram_esu=20", "wrap_after_mj=4096000", "update_us=1000")
-	zone = zones(t)
+	zone := zones(t)
 	dir := zone["package-0"]
 	if dir == "" {
 		dir = zone["package-0-die-0"]
 	}
-	modulus := uint64(1 << 32) // microjoules per revolution: 2^32 / 2^20 J, and the driver's truncated unit
 	span, err := strconv.ParseUint(sysfs(t, filepath.Join(dir, "max_energy_range_uj")), 10, 64)
 	if err != nil {
 		t.Fatal(err)
 	}
-	modulus = span + span/(1<<32-1)
+	modulus := span + span/(1<<32-1) // microjoules per revolution: 2^32 / 2^20 J, and the driver's truncated unit
 	a := truth(t)
 	first := microjoules(t, dir)
 	last, wraps, sum := first, 0, uint64(0)
