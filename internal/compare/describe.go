@@ -12,6 +12,9 @@ import (
 // has.
 const perHalfWidth = 1.96
 
+// noRun is why a measure of a command is not known.
+const noRun = "no run has a value"
+
 // baseline returns a baseline as package stats has it. Without one it is NaN watts,
 // and nothing is known above it.
 func baseline(b *report.Baseline) stats.Baseline {
@@ -56,11 +59,11 @@ func Describe(t *report.Trials) {
 		for _, m := range report.Measures() {
 			if m == report.MeasureNet {
 				if t.Baseline != nil {
-					s.Summary[m] = summary(stats.DescribeNet(joules(s.Runs), baseline(t.Baseline)))
+					s.Summary[m] = Summary(stats.DescribeNet(joules(s.Runs), baseline(t.Baseline)), noRun)
 				}
 				continue
 			}
-			s.Summary[m] = summary(stats.Describe(values(s.Runs, m)))
+			s.Summary[m] = Summary(stats.Describe(values(s.Runs, m)), noRun)
 		}
 		if d := stats.DetectDrift(values(s.Runs, report.MeasureEnergy)); d.P < 0.05 {
 			t.Warnings = append(t.Warnings, report.Warning{
@@ -73,18 +76,20 @@ func Describe(t *report.Trials) {
 	}
 }
 
-func summary(s stats.Sample) report.Summary {
+// Summary returns a sample as documents have it. Where no value is known, none
+// is the reason.
+func Summary(s stats.Sample, none string) report.Summary {
 	out := report.Summary{
 		N: s.N, Missing: s.Missing, Median: report.Known(s.Median.Value), Mean: report.Known(s.Mean), StdDev: report.Known(s.StdDev),
 		Min: report.Known(s.Min), Max: report.Known(s.Max), Q1: report.Known(s.Q1), Q3: report.Known(s.Q3), SpreadPct: report.Known(100 * s.Spread), Outliers: s.Outliers,
 	}
-	if s.Median.Known {
+	switch {
+	case s.N == 0:
+		out.Reason = none
+	case s.Median.Known:
 		out.Low, out.High = report.Known(s.Median.Low), report.Known(s.Median.High)
-	} else {
+	default:
 		out.Reason = s.Median.Why
-	}
-	if s.N == 0 {
-		out.Reason = "no run has a value"
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/energyprobe/energyprobe/internal/compare"
 	"github.com/energyprobe/energyprobe/internal/energy"
 	"github.com/energyprobe/energyprobe/internal/report"
 	"github.com/energyprobe/energyprobe/internal/stats"
@@ -111,25 +112,16 @@ func (g group) config(method string) report.BenchConfig {
 	return c
 }
 
-// describe sums up one measure of the cells that ended well.
+// describe sums up one measure of the cells that ended well; none is the reason
+// where they did, and have no value.
 func describe(values []float64, g group, failure, none string) report.Summary {
-	s := stats.Describe(values)
-	out := report.Summary{N: s.N, Missing: s.Missing, Median: report.Known(s.Median.Value), Mean: report.Known(s.Mean), StdDev: report.Known(s.StdDev), Min: report.Known(s.Min), Max: report.Known(s.Max),
-		Q1: report.Known(s.Q1), Q3: report.Known(s.Q3), SpreadPct: report.Known(100 * s.Spread), Outliers: s.Outliers}
-	switch {
-	case s.Median.Known:
-		out.Low, out.High = report.Known(s.Median.Low), report.Known(s.Median.High)
-	case len(values) == 0:
-		out.Reason = fmt.Sprintf("none of %d cells ended well", len(g.cells))
+	if len(values) == 0 {
+		none = fmt.Sprintf("none of %d cells ended well", len(g.cells))
 		if failure != "" {
-			out.Reason += ": " + failure
+			none += ": " + failure
 		}
-	case s.N == 0:
-		out.Reason = none
-	default:
-		out.Reason = s.Median.Why
 	}
-	return out
+	return compare.Summary(stats.Describe(values), none)
 }
 
 // span is what the repetitions leave open: the median's interval, or of fewer
