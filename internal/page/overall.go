@@ -3,7 +3,6 @@ package page
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/energyprobe/energyprobe/internal/output"
@@ -195,12 +194,7 @@ func historyFigure(docs []Document) (Figure, bool) {
 		}
 		c.Strips = append(c.Strips, plot.Strip{Label: g.name, Values: g.values, Titles: g.titles, Sources: g.source, Median: &middle,
 			Title: g.name + ": median " + output.Quantity(middle, "J", 4)})
-		joules := func(v float64) Value {
-			if math.IsNaN(v) {
-				return Value{Reason: "no run"}
-			}
-			return Value{Text: output.Quantity(v, "J", 4)}
-		}
+		joules := func(v float64) Value { return Value{Text: output.Quantity(v, "J", 4)} }
 		t.Rows = append(t.Rows, []Value{{Text: g.name}, {Text: output.Count(len(g.values))}, joules(sorted[0]), joules(middle), joules(sorted[len(sorted)-1])})
 	}
 	if hidden > 0 {
