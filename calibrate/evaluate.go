@@ -135,7 +135,7 @@ func (t tried) errors(seed uint64) (*report.ModelErrors, error) {
 	}
 	out := &report.ModelErrors{
 		Points: e.Points, MAEW: e.MAE, RMSEW: e.RMSE, BiasW: e.Bias,
-		MAPEPct: percent(e.MAPE), P95Pct: percent(e.P95), R2: number(e.R2), RangePct: percent(e.Range),
+		MAPEPct: percent(e.MAPE), P95Pct: percent(e.P95), R2: report.Known(e.R2), RangePct: percent(e.Range),
 		WMAPE:  report.WithRange{Value: percent(e.WMAPE)},
 		Energy: report.WithRange{Value: percent(t.energyError(nil))},
 	}
@@ -206,7 +206,7 @@ func predicted(points []report.CalibrationPoint, of estimator) []*float64 {
 	out := make([]*float64, len(points))
 	for i := range points {
 		if e, err := of(&points[i]); err == nil {
-			out[i] = number(e.watts)
+			out[i] = report.Known(e.watts)
 		}
 	}
 	return out
@@ -267,11 +267,4 @@ func grade(e *report.ModelErrors, verdicts []report.Verdict) string {
 	return failed
 }
 
-func number(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
-}
-
-func percent(v float64) *float64 { return number(100 * v) }
+func percent(v float64) *float64 { return report.Known(100 * v) }

@@ -73,7 +73,7 @@ const besides = 0.1
 func threadsAtWork(p *report.CalibrationPoint) int {
 	one, both, cpus := 0.0, 0.0, 0
 	for _, s := range p.Sockets {
-		one, both, cpus = one+orNaN(s.OneThread), both+orNaN(s.BothThreads), cpus+s.CPUs
+		one, both, cpus = one+report.OrNaN(s.OneThread), both+report.OrNaN(s.BothThreads), cpus+s.CPUs
 	}
 	cores := float64(cpus) / 2
 	switch {

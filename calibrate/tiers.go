@@ -56,19 +56,12 @@ func samples(points []report.CalibrationPoint, of target) []sample {
 
 // useOf is what a socket did, as models take it.
 func useOf(s *report.SocketLoad) model.SocketUse {
-	u := model.SocketUse{CPUs: s.CPUs, Busy: orNaN(s.Busy), Awake: orNaN(s.Awake), OneThread: orNaN(s.OneThread), BothThreads: orNaN(s.BothThreads), Hz: orNaN(s.FrequencyHz), Instructions: orNaN(s.Instructions)}
+	u := model.SocketUse{CPUs: s.CPUs, Busy: report.OrNaN(s.Busy), Awake: report.OrNaN(s.Awake), OneThread: report.OrNaN(s.OneThread), BothThreads: report.OrNaN(s.BothThreads), Hz: report.OrNaN(s.FrequencyHz), Instructions: report.OrNaN(s.Instructions)}
 	u.Cycles = u.Hz * u.Busy
 	if u.Busy == 0 {
 		u.Cycles, u.Instructions = 0, 0 // nothing ran: there was nothing to count
 	}
 	return u
-}
-
-func orNaN(v *float64) float64 {
-	if v == nil {
-		return math.NaN()
-	}
-	return *v
 }
 
 // tierNames are the tiers from the simplest.

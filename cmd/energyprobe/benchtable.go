@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -78,11 +77,7 @@ func (a *app) compareBench(f *compareFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	seed := f.seed
-	if seed == 0 {
-		seed = rand.Int64N(1 << 52)
-	}
-	c, err := matrix.Compare(sides[0], sides[1], matrix.Options{Method: f.method, Tool: tool(), Now: time.Now().UTC(), Seed: seed})
+	c, err := matrix.Compare(sides[0], sides[1], matrix.Options{Method: f.method, Tool: tool(), Now: time.Now().UTC(), Seed: f.seed})
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (f *trialFlags) addSweep(c *cobra.Command) {
 	fl := c.Flags()
 	fl.StringArrayVarP(&f.params, "param", "P", nil, "run with each value in place of {NAME}, as `NAME=V1,V2,...`; several times for all combinations")
 	fl.StringVarP(&f.shell, "shell", "S", shellAuto, "what runs the commands: a `SHELL`; auto, which takes one where a command has quotes, pipes and the like; none, which splits at blanks")
-	fl.Int64Var(&f.seed, "seed", 0, "seed of the order of runs, a `NUMBER`; 0 draws one (it is in the result)")
+	fl.Int64Var(&f.seed, "seed", 0, "seed of the order of runs, a `NUMBER`; 0 draws one (it is in the result), and where nothing is run it is 1")
 	fl.DurationVar(&f.baseline, "baseline", 0, "watch the idle machine for `D` first, and give energy above it too")
 }
 

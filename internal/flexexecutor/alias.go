@@ -35,15 +35,6 @@ var aliases = func() []Metric {
 	return all
 }()
 
-// Aliases lists the names.
-func Aliases() []string {
-	var names []string
-	for _, m := range aliases {
-		names = append(names, m.Name)
-	}
-	return names
-}
-
 // alias is what an invocation has under one of the names. Joules are the cell's
 // by its first method that knows them, in proportion to CPU seconds.
 func (r exportRep) alias(name string, i int) any {

@@ -113,11 +113,11 @@ func (im *importer) invocation(g group, pc *profileCell, stageName string, rep, 
 	one := work{tdpS: num(mTDP), onLambda: onLambda(text(mAWS), g.place)}
 	v := &one.Invocation
 	v.Stage, v.Worker = stageName, w
-	v.DurationS = finite(num(mDuration))
+	v.DurationS = report.Known(num(mDuration))
 	if v.DurationS == nil {
-		v.DurationS = finite(num(mRounded)) // the same, to 8 decimals
+		v.DurationS = report.Known(num(mRounded)) // the same, to 8 decimals
 	}
-	v.ReadS, v.ComputeS, v.WriteS, v.ColdStartS = finite(num(mRead)), finite(num(mCompute)), finite(num(mWrite)), finite(num(mColdStart))
+	v.ReadS, v.ComputeS, v.WriteS, v.ColdStartS = report.Known(num(mRead)), report.Known(num(mCompute)), report.Known(num(mWrite)), report.Known(num(mColdStart))
 	v.CPUName = text(mCPUName)
 	if one.onLambda && !math.IsNaN(one.tdpS) {
 		// A function has its CPUs to itself: what was busy was busy for it.

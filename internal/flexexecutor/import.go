@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -341,11 +340,4 @@ func (im *importer) priceNote() string {
 	}
 	note += fmt.Sprintf("; memory as configured; one request for each worker and stage; the month had used %g GB-s before; no free allowance, object store or network", im.o.UsedGBS)
 	return note
-}
-
-func finite(v float64) *float64 {
-	if math.IsNaN(v) {
-		return nil
-	}
-	return &v
 }

@@ -48,10 +48,7 @@ const (
 	mAWS       = "aws_cpu"
 )
 
-// Metrics returns the metrics of the format in the order in which FlexExecutor
-// writes them.
-func Metrics() []Metric { return slices.Clone(metrics) }
-
+// metrics are those of the format in the order in which FlexExecutor writes them.
 var metrics = []Metric{
 	{mRead, "s", Time, false, "fetching input from the object store"},
 	{mCompute, "s", Time, false, "computing"},

@@ -13,7 +13,6 @@ type printer struct {
 	w     *bufio.Writer
 	depth int
 	empty bool // nothing in the innermost list or object yet
-	named bool // a name was written: its value goes behind it
 }
 
 func (p *printer) line() {
