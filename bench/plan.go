@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -241,7 +242,7 @@ func (p *Plan) check() error {
 }
 
 // namePattern is of names that can be part of a file's.
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$`)
+var namePattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$`) })
 
 // workload checks one application.
 func (f *workloadFile) workload(apps []app.App, timeout time.Duration) (Workload, error) {
@@ -254,7 +255,7 @@ func (f *workloadFile) workload(apps []app.App, timeout time.Duration) (Workload
 			w.Timeout = d
 		}
 	}
-	if !namePattern.MatchString(f.Name) {
+	if !namePattern().MatchString(f.Name) {
 		return w, fmt.Errorf("name: %q: want letters, digits, dashes and dots, 64 at most", f.Name)
 	}
 	if len(f.Command) == 0 && len(f.Stages) == 0 {

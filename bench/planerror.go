@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
 
 var (
-	noField   = regexp.MustCompile(`^(line \d+: )field (.*) not found in type \S+$`)
-	wrongType = regexp.MustCompile("(?s)^(line \\d+: )cannot unmarshal (\\S+)(?: `(.*)`)? into (\\S+)$")
+	noField   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(line \d+: )field (.*) not found in type \S+$`) })
+	wrongType = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile("(?s)^(line \\d+: )cannot unmarshal (\\S+)(?: `(.*)`)? into (\\S+)$")
+	})
 )
 
 // wants are what the Go types of a matrix's fields are to somebody who writes one.
@@ -32,9 +35,9 @@ func plainError(err error) error {
 	}
 	var all []string
 	for _, text := range types.Errors {
-		if m := noField.FindStringSubmatch(text); m != nil {
+		if m := noField().FindStringSubmatch(text); m != nil {
 			text = m[1] + "there is no field " + m[2]
-		} else if m := wrongType.FindStringSubmatch(text); m != nil {
+		} else if m := wrongType().FindStringSubmatch(text); m != nil {
 			text = m[1] + "want " + wanted(m[4]) + ", got " + got(m[2], m[3])
 		}
 		all = append(all, text)

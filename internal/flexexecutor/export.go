@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/energyprobe/energyprobe/internal/report"
 )
@@ -53,13 +54,13 @@ type Place struct{ Dir, File string }
 
 // A directory's or file's name that is one on every system, and no way out of
 // the directory that was asked for.
-var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._+@-]*$`)
+var plainName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._+@-]*$`) })
 
 // Path is where the file goes under root. The error is for names of
 // applications and stages that are none of a file.
 func (f *File) Path(root string) (Place, error) {
 	for _, name := range []string{f.dir, f.stage} {
-		if !plainName.MatchString(name) || len(name) > 200 {
+		if !plainName().MatchString(name) || len(name) > 200 {
 			return Place{}, fmt.Errorf("write profiles: %.80q is no name for a file or directory: use letters, digits, . _ + - and no more than 200", name)
 		}
 	}

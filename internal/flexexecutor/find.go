@@ -26,7 +26,7 @@ func stageName(file string) (string, bool) {
 	if !ok || base == "" || strings.HasPrefix(base, ".") {
 		return "", false
 	}
-	return memoryTail.ReplaceAllString(base, ""), true
+	return memoryTail().ReplaceAllString(base, ""), true
 }
 
 // cutExtension takes an extension off, in capitals or not.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // place is what a directory's name says of the profiles in it:
@@ -20,13 +21,13 @@ type place struct {
 
 var (
 	// 512Mb, 1024 MB, 2048, 2GB, 0.5GB.
-	memoryWord = regexp.MustCompile(`(?i)^(\d{1,9}(?:\.\d{1,9})?)\s*(?:(mi?b?|gi?b?))?$`)
+	memoryWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^(\d{1,9}(?:\.\d{1,9})?)\s*(?:(mi?b?|gi?b?))?$`) })
 	// A stage's file may name the memory again: stage0_2048MB.json.
-	memoryTail = regexp.MustCompile(`(?i)[_-]\d{2,9}mi?b$`)
+	memoryTail = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)[_-]\d{2,9}mi?b$`) })
 )
 
 func parseMemory(word string) (mb int, ok bool) {
-	m := memoryWord.FindStringSubmatch(word)
+	m := memoryWord().FindStringSubmatch(word)
 	if m == nil {
 		return 0, false
 	}

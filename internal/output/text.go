@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -54,7 +55,7 @@ func withAdvice(message, advice string) string {
 }
 
 // unitWord is a unit as it stands behind a number.
-var unitWord = regexp.MustCompile(`^[fpnµmkMGT]?(J|W|s|Hz|B|%)[),;.:]*$`)
+var unitWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[fpnµmkMGT]?(J|W|s|Hz|B|%)[),;.:]*$`) })
 
 // words are what wrap keeps together: a number, its uncertainty and its unit
 // are one.
@@ -72,7 +73,7 @@ func words(text string) []string {
 
 func glued(before, w string) bool {
 	end := before[len(before)-1]
-	return end >= '0' && end <= '9' && (w == "±" || w == "+-" || unitWord.MatchString(w)) ||
+	return end >= '0' && end <= '9' && (w == "±" || w == "+-" || unitWord().MatchString(w)) ||
 		strings.HasSuffix(before, " ±") || strings.HasSuffix(before, " +-")
 }
 

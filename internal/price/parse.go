@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -198,10 +199,10 @@ func (p *parser) date(n *yaml.Node, path string) string {
 }
 
 // decimal is a number as JSON and YAML's core schema agree on it: no 0x, no 1_000.
-var decimal = regexp.MustCompile(`^[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?$`)
+var decimal = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?$`) })
 
 func (p *parser) number(n *yaml.Node, path string, most float64) float64 {
-	if n.Kind != yaml.ScalarNode || n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 || !decimal.MatchString(n.Value) {
+	if n.Kind != yaml.ScalarNode || n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 || !decimal().MatchString(n.Value) {
 		p.fail(n, path, "want a number of 0 or more, got %s", kindOf(n))
 		return 0
 	}
