@@ -43,11 +43,11 @@ check: ## formatting, vet, generated files
 # Packages whose tests time the machine itself run alone. Those of long arithmetic
 # in one goroutine run whole without the race detector, which makes it fifteen
 # times slower and has nothing to find in it, and with it what is short.
-ALONE = ./bpfprog ./internal/session ./internal/procusage ./calibrate/load ./internal/host ./cmd/energyprobe
+ALONE = ./bpfprog ./internal/session ./internal/doctor ./internal/procusage ./calibrate/load ./internal/host ./cmd/energyprobe
 SUMS  = ./bench/app/ml ./bench/app/video
 
 unit: ## all tests but the lab's, with the race detector
-	CI_CHROMIUM=1 $(GO) test -race -timeout 10m $$($(GO) list ./... | grep -vE '/(bpfprog|internal/session|internal/procusage|calibrate/load|internal/host|cmd/energyprobe|bench/app/ml|bench/app/video)$$')
+	CI_CHROMIUM=1 $(GO) test -race -timeout 10m $$($(GO) list ./... | grep -vE '/(bpfprog|internal/session|internal/doctor|internal/procusage|calibrate/load|internal/host|cmd/energyprobe|bench/app/ml|bench/app/video)$$')
 	$(GO) test -race -short $(SUMS)
 	CI_FFMPEG=1 $(GO) test -timeout 10m $(SUMS)
 	$(GO) test -race -p 1 -timeout 10m $(ALONE)
