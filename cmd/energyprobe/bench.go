@@ -179,11 +179,19 @@ func (a *app) bench(ctx context.Context, f benchFlags) error {
 // benchEnd makes an interrupt of bench one of the trials: they have the same exit
 // status.
 func benchEnd(err error) error {
-	if errors.Is(err, bench.ErrInterrupted) || errors.Is(err, context.Canceled) {
-		return fmt.Errorf("%w (%w)", err, trial.ErrInterrupted)
+	switch {
+	case errors.Is(err, bench.ErrInterrupted):
+		return interrupted{err}
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%w: nothing has been run yet", trial.ErrInterrupted)
 	}
 	return err
 }
+
+// interrupted is an error that is an interrupt too, and reads as it did.
+type interrupted struct{ error }
+
+func (e interrupted) Unwrap() []error { return []error{e.error, trial.ErrInterrupted} }
 
 func fitStatus(fit *bool) int {
 	switch {

@@ -92,7 +92,7 @@ func (e *FailedError) Error() string {
 	return fmt.Sprintf("%s: %s in %s %d; to go on after a failure give --ignore-failure", e.Command, e.Status, kind, e.Run)
 }
 
-// ErrInterrupted is a signal between two runs.
+// ErrInterrupted is a signal that ended the trials.
 var ErrInterrupted = errors.New("interrupted")
 
 // Run makes the trials. With an error it returns what was measured before it,
@@ -241,8 +241,13 @@ func (r *runner) one(i, n int, warmup bool) (*report.Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.Commands[i].Name, err)
 	}
+	code, status := outcome(run.Command)
+	if s := r.asked.Load(); s != nil && code != 0 {
+		// It was ended, and is no run of the command.
+		return nil, fmt.Errorf("%w by %s in run %d of %s", ErrInterrupted, signalName(*s), n+1, r.Commands[i].Name)
+	}
 	r.done++
-	if code, status := outcome(run.Command); code != 0 && !r.IgnoreFailure {
+	if code != 0 && !r.IgnoreFailure {
 		return run, &FailedError{Command: r.Commands[i].Name, Run: n + 1, Warmup: warmup, Status: status, Code: code}
 	}
 	return run, nil
@@ -264,12 +269,20 @@ func outcome(c *report.Command) (code int, status string) {
 // pause looks between runs whether to go on.
 func (r *runner) pause() error {
 	if s := r.asked.Load(); s != nil {
-		return fmt.Errorf("%w by %v after %d of %d runs", ErrInterrupted, *s, r.done, r.runs)
+		return fmt.Errorf("%w by %s after %d of %d runs", ErrInterrupted, signalName(*s), r.done, r.runs)
 	}
 	if err := r.ctx.Err(); err != nil {
 		return fmt.Errorf("%w after %d of %d runs: %w", ErrInterrupted, r.done, r.runs, err)
 	}
 	return nil
+}
+
+// signalName is "SIGINT".
+func signalName(s os.Signal) string {
+	if n, is := s.(syscall.Signal); is {
+		return unix.SignalName(n)
+	}
+	return s.String()
 }
 
 // aside runs a shell command outside of any window.

@@ -156,6 +156,27 @@ func TestSignal(t *testing.T) {
 	}
 }
 
+// A command that a signal to the trials has ended is no run of it, whatever is
+// said of failures.
+func TestSignalEndsCommand(t *testing.T) {
+	for _, ignore := range []bool{false, true} {
+		signals := make(chan os.Signal, 1)
+		m := &machine{watts: map[string]float64{"a": 10}, fail: map[int]int{2: 130}}
+		m.hook = func(n int) {
+			if n == 2 {
+				signals <- unix.SIGINT
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		o := options(m, "a")
+		o.Signals, o.IgnoreFailure = signals, ignore
+		r, err := Run(t.Context(), o)
+		if !errors.Is(err, ErrInterrupted) || !strings.Contains(err.Error(), "by SIGINT in run 3 of a") || r == nil || len(r.Series[0].Runs) != 2 {
+			t.Errorf("failures ignored %v: %v, %v", ignore, r, err)
+		}
+	}
+}
+
 // Prepare runs before each run, clean-up after all, with their parameters.
 func TestPrepare(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")
