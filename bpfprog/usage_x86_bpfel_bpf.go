@@ -118,14 +118,15 @@ type usagePlace struct {
 		BusyNs uint64
 		Energy [4]uint64
 	}
-	Ns     uint64
-	Energy [4]uint64
-	Missed uint64
-	Busy   uint64
-	Period uint64
-	Owed   int64
-	Looked uint64
-	Blind  uint64
+	Ns        uint64
+	Energy    [4]uint64
+	Missed    uint64
+	Busy      uint64
+	Period    uint64
+	Owed      int64
+	Looked    uint64
+	Blind     uint64
+	Refreshes uint64
 }
 
 type usageProcess struct {

@@ -35,6 +35,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define SHORT (1ull << 15) /* ns that a slice lasts at most whose end is told by the scheduler's clock */
 #define STEP 1000 /* ns, the most that one comparison adds */
 #define FARTHEST (1 << 20) /* ns that they are apart for reasons that pass */
+#define MANY 8 /* refreshes between two looks of which it is still known how many they were */
 #define STATES 12 /* idle states with a line of their own; deeper ones share the last */
 
 enum party { TARGET, OTHERS, KERNEL, TOOL, PARTIES, NOBODY = PARTIES };
@@ -151,7 +152,8 @@ struct place {
 	u64 period;			/* between two refreshes of the counters, ns; 0 while it is not known */
 	s64 owed;			/* time that went by and is in no interval yet, ns */
 	u64 looked;			/* the last look at the counters */
-	u64 blind;			/* looks have been left out since the last interval */
+	u64 blind;			/* the last look was late */
+	u64 refreshes;			/* that there were up to it, 0: nobody knows how many */
 };
 
 struct rate {
@@ -853,7 +855,7 @@ static u64 span_of(struct place *pl, u64 dt, bool force)
 	s64 span = dt + pl->owed;
 
 	if (pl->blind && !force) {
-		span = dt; /* of how many refreshes, nobody knows */
+		span = pl->refreshes ? pl->refreshes * pl->period : dt;
 	} else if (!force && !pl->period) {
 		pl->period = dt;
 	} else if (!force && dt < pl->period + pl->period / 2 + look_ns) { /* more is no single refresh */
@@ -862,11 +864,31 @@ static u64 span_of(struct place *pl, u64 dt, bool force)
 	} else if (!force) {
 		span = dt;
 	}
-	pl->blind = 0;
 	if (span < 0)
 		span = 0;
 	pl->owed += (s64)dt - span;
 	return span;
+}
+
+/*
+ * How long ago the counters were refreshed that a late look finds moved: the refreshes are regular, so it was where one
+ * of them was due, and after the look before. As of the look itself, what ran at the time would pay for the delay's idle
+ * power, and the idle time after it for none.
+ */
+static u64 since_refresh(struct place *pl, u64 now, u64 gap)
+{
+	s64 gone = (s64)(now - pl->at) + pl->owed;
+	u64 n, left;
+
+	pl->refreshes = 0;
+	if (!pl->period || gone < (s64)pl->period)
+		return look_ns / 2; /* earlier than it was due: just now */
+	n = (u64)gone / pl->period;
+	if (n > MANY)
+		return look_ns / 2;
+	pl->refreshes = n;
+	left = (u64)gone - n * pl->period;
+	return left < gap ? left : gap;
 }
 
 static int close_place(u32 p, u64 now, u64 counters[DOMAINS], bool force)
@@ -984,7 +1006,7 @@ int tick(void *ctx)
 	u32 cpu = bpf_get_smp_processor_id();
 	struct cpu *c = cpu_at(cpu);
 	struct place *pl;
-	u64 now;
+	u64 now, gap, late = look_ns / 2;
 	u32 p;
 
 	if (!c)
@@ -996,10 +1018,12 @@ int tick(void *ctx)
 		return 0;
 	now = bpf_ktime_get_ns();
 	/* A busy kernel is late with looks, or leaves them out: more than one refresh may be found then. */
-	if (pl->looked && now - pl->looked > look_ns + look_ns / 8)
-		pl->blind = 1;
+	gap = pl->looked ? now - pl->looked : 0;
+	pl->blind = gap > look_ns + look_ns / 8;
 	pl->looked = now;
-	read_and_close(p, pl, look_ns / 2, 0);
+	if (unlikely(pl->blind))
+		late = since_refresh(pl, now, gap);
+	read_and_close(p, pl, late, 0);
 	return 0;
 }
 
