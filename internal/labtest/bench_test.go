@@ -82,14 +82,13 @@ func TestGuestSizes(t *testing.T) {
 	if c := b.Cells[0]; c.Status != report.CellOOM {
 		t.Errorf("%s: %s: %s", c.ID, c.Status, c.Reason)
 	}
-	b = matrix(t, "workers: [2]\nmemory_mb: [512]\napplications: [{name: montecarlo, size: 20000000}]\n")
+	// The kernel hands a period's time out whole at its beginning, so a run may end
+	// with a tenth of a second's more than its share: it lasts for many of them.
+	b = matrix(t, "workers: [2]\nmemory_mb: [512]\napplications: [{name: montecarlo, size: 80000000}]\n")
 	c := b.Cells[0]
-	had, lasted := *c.CPUS/2, *c.DurationS
-	t.Logf("ACCURACY %s: %.3f CPU seconds a worker in %.3f s, %.3f of a CPU is its share", c.ID, had, lasted, *c.VCPU)
-	// The kernel hands a period's time out whole at its beginning: the last one's
-	// may be spent though the run ends within it.
-	const period = 0.1
-	if c.Status != report.CellOK || had > *c.VCPU*(lasted*1.02+period) || had < *c.VCPU*lasted*0.6 {
-		t.Errorf("%s: %s: a worker had %.3f CPU seconds in %.3f s, %.3f of a CPU is its share", c.ID, c.Status, had, lasted, *c.VCPU)
+	share := *c.CPUS / *c.DurationS / 2
+	t.Logf("ACCURACY %s: %.3f CPUs a worker of %.3f in %.3f s", c.ID, share, *c.VCPU, *c.DurationS)
+	if c.Status != report.CellOK || share > *c.VCPU*1.05 || share < *c.VCPU*0.6 {
+		t.Errorf("%s: %s: a worker had %.3f of a CPU, %.3f is its share", c.ID, c.Status, share, *c.VCPU)
 	}
 }

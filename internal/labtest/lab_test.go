@@ -107,18 +107,11 @@ func TestLab(t *testing.T) {
 	boot(t, "^TestGuest([^S]|Se)", []lab.Options{
 		{Kernel: "6.1", Machine: "skylake-server", Sockets: 2, Cores: 1, Sim: []string{"jitter_us=100"}},
 		{Kernel: "6.12", Machine: "skylake-server", Sockets: 2, Cores: 1, Sim: []string{"jitter_us=100"}},
+		{Kernel: "6.12", Machine: "skylake-server", Sockets: 2, Dies: 2, Cores: 1},
 		{Kernel: "6.1", Machine: "skylake-client"},
 		{Kernel: "6.1", Machine: "epyc-noperf"},
 		{Kernel: "6.12", Machine: "epyc", Sockets: 2, Cores: 1},
 		{Kernel: "6.12", Machine: "kvm"},
-	})
-}
-
-// TestLabDies is for what is different with several dies a package: which domains
-// there are and what they count.
-func TestLabDies(t *testing.T) {
-	boot(t, "^TestGuest(Accuracy|InterfacesAgree|Counters|Series)$", []lab.Options{
-		{Kernel: "6.12", Machine: "skylake-server", Sockets: 2, Dies: 2, Cores: 1},
 	})
 }
 

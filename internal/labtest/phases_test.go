@@ -14,10 +14,11 @@ import (
 	"github.com/energyprobe/energyprobe/internal/testutil/lab"
 )
 
-// TestLabPhases holds the joules of phases to the truth on a counter whose
-// refreshes are very irregular. TestLab has them on more regular ones.
+// TestLabPhases holds the joules of phases to the truth, on a counter with
+// regular refreshes and on one with irregular ones.
 func TestLabPhases(t *testing.T) {
 	boot(t, "^TestGuestPhases", []lab.Options{
+		{Kernel: "6.12", Machine: "skylake-server", Sockets: 1, Cores: 2, Sim: []string{"jitter_us=42"}},
 		{Kernel: "6.1", Machine: "icelake-server", Sockets: 1, Cores: 2, Sim: []string{"jitter_us=270"}},
 	})
 }
