@@ -286,7 +286,7 @@ func (a *attribution) close() {
 }
 
 // sample splits the joules of a sample: SplitLines values for each zone.
-func (a *attribution) sample(t *energy.Track, joules []float64, seconds float64) []float64 {
+func (a *attribution) sample(t *energy.Track, joules []float64, seconds float64, totals *energy.Usage) []float64 {
 	zones := t.Source.Zones()
 	if a.split == nil {
 		a.split = make([]float64, len(zones)*report.SplitLines)
@@ -294,16 +294,33 @@ func (a *attribution) sample(t *energy.Track, joules []float64, seconds float64)
 	for i := range a.split {
 		a.split[i] = math.NaN()
 	}
-	if a.needsReadings() {
-		a.interval(t, true)
+	if totals == nil {
+		if a.needsReadings() {
+			a.interval(t, true)
+		}
+		now, err := a.totals()
+		if err != nil {
+			a.fail(err)
+			return a.split
+		}
+		totals = &now
+	}
+	a.divide(zones, joules, seconds, *totals)
+	return a.split
+}
+
+// nowInKernel returns the parties' accounts as they stand, where intervals end in
+// the kernel: nil where they end with readings, or can't be read.
+func (a *attribution) nowInKernel() *energy.Usage {
+	if !a.inKernel() {
+		return nil
 	}
 	now, err := a.totals()
 	if err != nil {
 		a.fail(err)
-		return a.split
+		return nil
 	}
-	a.divide(zones, joules, seconds, now)
-	return a.split
+	return &now
 }
 
 // mark ends an interval at a mark, and returns the parties' accounts so far.

@@ -186,6 +186,7 @@ func (m *sampler) read(now energy.Instant) bool {
 func (m *sampler) sample(due, now energy.Instant) energy.Instant {
 	m.lateness.add(now.Sub(due))
 	t := m.tracks[0]
+	totals := m.readTogether(t)
 	at := due
 	for i := range m.row {
 		if t.Reading.Errs[i] != nil {
@@ -198,7 +199,7 @@ func (m *sampler) sample(due, now energy.Instant) energy.Instant {
 		at = t.Reading.At[i].After
 	}
 	if seconds := at.Sub(m.start).Seconds(); m.series.HasSplit() {
-		m.series.AppendSplit(seconds, m.row, m.attr.sample(t, m.row, seconds-m.lastAt))
+		m.series.AppendSplit(seconds, m.row, m.attr.sample(t, m.row, seconds-m.lastAt, totals))
 		m.lastAt = seconds
 	} else {
 		m.series.Append(seconds, m.row)
@@ -206,6 +207,33 @@ func (m *sampler) sample(due, now energy.Instant) energy.Instant {
 	late := int(now.Sub(due) / m.interval)
 	m.missed += late
 	return due.Add(time.Duration(late+1) * m.interval)
+}
+
+// readTogether returns the parties' accounts of the moment of the reading just
+// made. On a busy CPU this program may lose its turn between the counters, or
+// between them and the accounts: a sample would end at several moments then, and
+// have joules that are the next one's, so all is read again, a few times.
+func (m *sampler) readTogether(t *energy.Track) *energy.Usage {
+	for try := 0; ; try++ {
+		totals := m.attr.nowInKernel()
+		if began, some := beginning(t.Reading); !some || energy.Now().Sub(began) <= blur || try == 3 {
+			return totals
+		}
+		if err := t.Read(); err != nil {
+			m.failed = err
+		}
+	}
+}
+
+// beginning is when the first of the counters was read; some is false where none
+// was.
+func beginning(r *energy.Reading) (at energy.Instant, some bool) {
+	for i, b := range r.At {
+		if r.Errs[i] == nil && (!some || b.Before < at) {
+			at, some = b.Before, true
+		}
+	}
+	return at, some
 }
 
 // complete ends the series with the window: what the samples lack of each

@@ -188,3 +188,60 @@ func BenchmarkRunTrue(b *testing.B) {
 		}
 	}
 }
+
+// waylaid is a source whose counters grow with time. Every third reading is kept
+// waiting between its two counters.
+type waylaid struct {
+	zones []energy.Zone
+	n     int
+}
+
+const waylaidW = 50.0
+
+func (w *waylaid) Name() string         { return "waylaid" }
+func (w *waylaid) Zones() []energy.Zone { return w.zones }
+func (w *waylaid) Close() error         { return nil }
+
+func (w *waylaid) Read(r *energy.Reading) error {
+	w.n++
+	for i := range w.zones {
+		if i > 0 && w.n%3 == 0 {
+			time.Sleep(8 * time.Millisecond)
+		}
+		at := energy.Now()
+		r.At[i], r.Errs[i] = energy.Bracket{Before: at, After: energy.Now()}, nil
+		r.Counts[i] = uint64(at.Sub(0).Seconds() * waylaidW / w.zones[i].Tick)
+	}
+	return nil
+}
+
+// A sample that was kept waiting while it read has no joules of the next one's
+// time.
+func TestSampleThatLosesItsTurn(t *testing.T) {
+	const interval = 20 * time.Millisecond
+	src := &waylaid{zones: []energy.Zone{
+		{Domain: energy.Package, Die: -1, Core: -1, Parent: -1, Tick: 1e-6, MaxW: 200},
+		{Domain: energy.Package, Socket: 1, Die: -1, Core: -1, Parent: -1, Tick: 1e-6, MaxW: 200},
+	}}
+	m := newSampler(&session{Options: Options{Interval: interval}, tracks: []*energy.Track{energy.NewTrack(src)}})
+	m.prepare(energy.Now())
+	m.nextSample = m.start
+	for m.series.Len() < 30 {
+		if !m.read(energy.Now()) {
+			t.Fatal("halted")
+		}
+		time.Sleep(time.Until(time.Now().Add(m.nextSample.Sub(energy.Now()))))
+	}
+	last := 0.0
+	for i := range m.series.Len() {
+		at, joules := m.series.At(i)
+		if i > 0 {
+			for zone, j := range joules {
+				if w := j / (at - last); math.Abs(w/waylaidW-1) > 0.1 {
+					t.Errorf("sample %d: zone %d draws %.1f W, %.0f in truth", i, zone, w, waylaidW)
+				}
+			}
+		}
+		last = at
+	}
+}
