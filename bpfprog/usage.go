@@ -255,7 +255,8 @@ func (t *Tracker) account(k int, a usageAccount) energy.Account {
 
 // addLine adds what one thread has to its process.
 func (t *Tracker) addLine(alive map[key]*energy.Process, l *usageLine, accounts []usageAccount, u *energy.Usage, threads bool) {
-	t.settle(pending{l.Place, l.Pending, l.PendingK}, accounts)
+	due := pending{l.Place, l.Pending, l.PendingK}
+	settled := t.settle(due, accounts)
 	id := key{pid: l.Tgid}
 	p := alive[id]
 	if p == nil {
@@ -268,6 +269,9 @@ func (t *Tracker) addLine(alive map[key]*energy.Process, l *usageLine, accounts 
 	var own []energy.Account
 	for k := range t.o.Places {
 		a := t.account(k, accounts[k])
+		if !settled && k == int(due.place) {
+			a.Open = due.time(accounts[k])
+		}
 		p.Accounts[k].Add(a)
 		own = append(own, a)
 	}
@@ -354,6 +358,14 @@ func (t *Tracker) put(l *usageLine, accounts []usageAccount) {
 type pending struct {
 	place     uint32
 	weight, k uint64
+}
+
+// time is how much of an account's CPU time is pending, by weight.
+func (p pending) time(a usageAccount) time.Duration {
+	if a.S.Weight == 0 {
+		return 0
+	}
+	return time.Duration(float64(a.CpuNs) * min(1, float64(p.weight)/float64(a.S.Weight)))
 }
 
 // debt is what joins accounts when its interval has ended.

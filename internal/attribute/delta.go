@@ -51,6 +51,8 @@ func subAccounts(to, from []energy.Account) (d []energy.Account, some bool) {
 		// A thread's number may be given out again: less than before is another.
 		if k < len(from) && d[k].CPU >= from[k].CPU {
 			d[k].Sub(from[k])
+		} else {
+			d[k].Sub(energy.Account{})
 		}
 		a := &d[k]
 		some = some || a.CPU > 0 || a.Weight > 0 || a.Joules != [energy.NumDomains]float64{}

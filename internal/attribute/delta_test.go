@@ -3,6 +3,7 @@ package attribute
 import (
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/energyprobe/energyprobe/internal/energy"
 )
@@ -48,5 +49,31 @@ func TestJoin(t *testing.T) {
 	}
 	if !reflect.DeepEqual(first, between(0, 1)) {
 		t.Error("joining changed what was joined")
+	}
+}
+
+// Time goes where its joules go: what ran before the window in an interval that
+// ends in it is the window's, and what runs at its end in one that goes on is not.
+func TestDeltaOfOpenIntervals(t *testing.T) {
+	account := func(cpu, open time.Duration, joules float64) energy.Usage {
+		a := energy.Account{CPU: cpu, Open: open, Weight: cpu.Seconds()}
+		a.Joules[energy.Package] = joules
+		return energy.Usage{Processes: []energy.Process{{PID: 7, Start: 1, Accounts: []energy.Account{a}}}}
+	}
+	ms := time.Millisecond
+	for _, c := range []struct {
+		name     string
+		from, to energy.Usage
+		want     time.Duration
+	}{
+		{"it ran while the tasks were read", account(10*ms, ms, 1), account(10*ms, 0, 1.009), ms},
+		{"it runs when the window closes", account(10*ms, 0, 1), account(14*ms, ms, 1.05), 3 * ms},
+		{"it began in the window", energy.Usage{}, account(4*ms, ms, 0.05), 3 * ms},
+		{"too much is taken for open", account(10*ms, 0, 1), account(11*ms, 2*ms, 1.01), 0},
+	} {
+		d := Delta(c.from, c.to)
+		if len(d.Processes) != 1 || d.Processes[0].Accounts[0].CPU != c.want || d.Processes[0].Accounts[0].Open != 0 {
+			t.Errorf("%s: %+v, want %v", c.name, d.Processes, c.want)
+		}
 	}
 }

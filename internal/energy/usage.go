@@ -39,6 +39,7 @@ const (
 // package is Joules[d] - watts*Seconds.
 type Account struct {
 	CPU          time.Duration // time on a CPU
+	Open         time.Duration // the part of CPU in an interval that has not ended yet: its joules are still to come
 	Weight       float64       // in the method's unit
 	Cycles       uint64        // 0 where no PMU counts them
 	Instructions uint64
@@ -49,6 +50,7 @@ type Account struct {
 // Add adds what o holds.
 func (a *Account) Add(o Account) {
 	a.CPU += o.CPU
+	a.Open += o.Open
 	a.Weight += o.Weight
 	a.Cycles += o.Cycles
 	a.Instructions += o.Instructions
@@ -59,9 +61,11 @@ func (a *Account) Add(o Account) {
 }
 
 // Sub takes away what o holds: an account at the end of a window less the one
-// at its start.
+// at its start. Time goes where its joules go: what was open at the start is the
+// window's, and what is open at the end is not.
 func (a *Account) Sub(o Account) {
-	a.CPU -= o.CPU
+	a.CPU = max(0, a.CPU-o.CPU+o.Open-a.Open)
+	a.Open = 0
 	a.Weight -= o.Weight
 	a.Cycles -= o.Cycles
 	a.Instructions -= o.Instructions
