@@ -282,20 +282,6 @@ func (a *app) repeat(cmd *cobra.Command, f runFlags, o session.Options, args []s
 	return errors.Join(err, a.deliver(t))
 }
 
-// catchSignals takes the signals that would end this process before its
-// report. SIGPIPE is among them so that a closed standard output is an error
-// and not the end; the command gets the default back. A signal that is ignored
-// stays so, for the command as well: that is what nohup(1) asks for.
-func catchSignals() chan os.Signal {
-	ch := make(chan os.Signal, 16)
-	for _, sig := range []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGPIPE} {
-		if !signal.Ignored(sig) {
-			signal.Notify(ch, sig)
-		}
-	}
-	return ch
-}
-
 func command(user string, args []string) (*session.Command, error) {
 	c := &session.Command{Argv: args, PassInterrupt: func() bool { return !inForeground() }}
 	if user == "" {
