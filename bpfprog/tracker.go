@@ -258,15 +258,20 @@ func (t *Tracker) attach() error {
 	if err := t.iterate(o.Adopt, nil); err != nil {
 		return err
 	}
-	// The ends come first: a handler that is seen to begin is seen to end.
-	for _, x := range []struct {
+	type extra struct {
 		what string
 		p    *ebpf.Program
-	}{
+	}
+	// The ends come first: a handler that is seen to begin is seen to end.
+	extras := []extra{
 		{"the ends of interrupts", o.OnIrqExit}, {"interrupts", o.OnIrq},
 		{"the ends of softirqs", o.OnSoftirqExit}, {"softirqs", o.OnSoftirq},
 		{Idle, o.OnIdle}, {Frequency, o.OnFrequency}, {Thermal, o.OnTrip},
-	} {
+	}
+	if t.o.Cycles != nil || t.o.Frequencies != nil || t.o.Siblings != nil {
+		extras = append(extras, extra{"what changes while a program runs on", o.OnTimer})
+	}
+	for _, x := range extras {
 		if err := on(x.p); err != nil {
 			t.refused = append(t.refused, refuse("account for "+x.what, err))
 			continue

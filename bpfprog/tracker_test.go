@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -828,6 +829,43 @@ func TestFrequenciesWeigh(t *testing.T) {
 	}
 	if ratio := weight(pids[1]) / weight(pids[0]); math.Abs(ratio-3) > 0.1 {
 		t.Errorf("a second at 3 GHz weighs %.3f times one at 1 GHz", ratio)
+	}
+}
+
+// A program that nothing interrupts is accounted for every few milliseconds, so
+// that what it weighs per nanosecond is known when the CPU's clock changes.
+func TestSliceWithoutSwitches(t *testing.T) {
+	if runtime.NumCPU() < 2 {
+		t.Skip("the program has all of the only CPU")
+	}
+	tr := open(t, Options{Frequencies: slices.Repeat([]uint32{1_000_000}, runtime.NumCPU())})
+	const cpu = 1
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), playVar+"=spin", "GOMAXPROCS=1")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	var set unix.CPUSet
+	set.Set(cpu)
+	pid := cmd.Process.Pid
+	first := &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}
+	if err := errors.Join(unix.SchedSetaffinity(pid, &set), unix.SchedSetAttr(pid, first, 0)); err != nil {
+		t.Fatal(err)
+	}
+	var ages []time.Duration
+	for range 60 {
+		time.Sleep(5 * time.Millisecond)
+		var c usageCpu
+		if err := tr.objects.Cpus.Lookup(uint32(cpu), &c); err != nil {
+			t.Fatal(err)
+		}
+		ages = append(ages, energy.Now().Sub(energy.Instant(c.Since)))
+	}
+	slices.Sort(ages)
+	t.Logf("accounted for up to %v ago, at most %v", ages[len(ages)/2], ages[len(ages)-1])
+	if ages[len(ages)/2] > 15*time.Millisecond { // the longest tick is 10 ms
+		t.Errorf("accounted for up to %v ago", ages[len(ages)/2])
 	}
 }
 

@@ -69,6 +69,8 @@ type usageCpu struct {
 	Reached           uint64
 	Whole             uint64
 	ClockOdd          uint64
+	Settling          uint32
+	Pad               uint32
 	From              struct {
 		_      structs.HostLayout
 		K      uint64
@@ -198,6 +200,7 @@ const (
 	usageProgOnSoftirq     = "on_softirq"
 	usageProgOnSoftirqExit = "on_softirq_exit"
 	usageProgOnSwitch      = "on_switch"
+	usageProgOnTimer       = "on_timer"
 	usageProgOnTrip        = "on_trip"
 	usageProgSettleCpu     = "settle_cpu"
 	usageProgTick          = "tick"
@@ -276,6 +279,7 @@ type usageProgramSpecs struct {
 	OnSoftirq     *ebpf.ProgramSpec `ebpf:"on_softirq"`
 	OnSoftirqExit *ebpf.ProgramSpec `ebpf:"on_softirq_exit"`
 	OnSwitch      *ebpf.ProgramSpec `ebpf:"on_switch"`
+	OnTimer       *ebpf.ProgramSpec `ebpf:"on_timer"`
 	OnTrip        *ebpf.ProgramSpec `ebpf:"on_trip"`
 	SettleCpu     *ebpf.ProgramSpec `ebpf:"settle_cpu"`
 	Tick          *ebpf.ProgramSpec `ebpf:"tick"`
@@ -422,6 +426,7 @@ type usagePrograms struct {
 	OnSoftirq     *ebpf.Program `ebpf:"on_softirq"`
 	OnSoftirqExit *ebpf.Program `ebpf:"on_softirq_exit"`
 	OnSwitch      *ebpf.Program `ebpf:"on_switch"`
+	OnTimer       *ebpf.Program `ebpf:"on_timer"`
 	OnTrip        *ebpf.Program `ebpf:"on_trip"`
 	SettleCpu     *ebpf.Program `ebpf:"settle_cpu"`
 	Tick          *ebpf.Program `ebpf:"tick"`
@@ -441,6 +446,7 @@ func (p *usagePrograms) Close() error {
 		p.OnSoftirq,
 		p.OnSoftirqExit,
 		p.OnSwitch,
+		p.OnTimer,
 		p.OnTrip,
 		p.SettleCpu,
 		p.Tick,

@@ -30,6 +30,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define BINS 8
 #define MOST (1ull << 43) /* counts of an interval: 2 kJ in a fraction of a second are no work of anybody's */
 #define MEMORY (1ull << 20) /* ns over which a CPU's weight per ns is averaged */
+#define LONGEST (3ull << 20) /* ns after which a timer's interrupt ends a slice: what it weighs per ns is to be known */
 #define SLICES 8 /* that a look back in time knows, a power of two */
 #define COMPARE (1ull << 20) /* ns after which the scheduler's clock is compared with the time again */
 #define SHORT (1ull << 15) /* ns that a slice lasts at most whose end is told by the scheduler's clock */
@@ -127,6 +128,7 @@ struct cpu {
 	u64 freq_changes;
 	u64 to_n, reached, whole; /* of a slice that lasted across boundaries: k and the coordinate at its end, its weight */
 	u64 clock_odd;	/* comparisons in a row that were far off */
+	u32 settling, pad;	/* settle_cpu() is at work, which a timer may interrupt */
 
 	struct boundary from;	/* the last boundary at since */
 	struct boundary bounds[2]; /* the closer's: the one before the next, by parity of k */
@@ -1512,18 +1514,49 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	return 0;
 }
 
-/* By order of user space, on any CPU: account for what runs there up to now. */
-SEC("raw_tp")
-int settle_cpu(void *ctx)
+/* Account for what this CPU, c, runs up to now, which goes on. */
+GLOBAL int settle_here(struct cpu *c)
 {
 	struct task_struct *self = bpf_get_current_task_btf();
-	struct cpu *c = cpu_at(bpf_get_smp_processor_id());
 	struct task *t;
 
 	if (!c)
 		return 0;
 	t = record_of(self);
 	cut(c, 0, c->party, t, party_of_next(t, self));
+	return 0;
+}
+
+/* By order of user space, on any CPU: account for what runs there up to now. */
+SEC("raw_tp")
+int settle_cpu(void *ctx)
+{
+	struct cpu *c = cpu_at(bpf_get_smp_processor_id());
+
+	if (!c)
+		return 0;
+	c->settling = 1;
+	barrier();
+	settle_here(c);
+	barrier();
+	c->settling = 0;
+	return 0;
+}
+
+/*
+ * Timers expire on a CPU that is at work, at the latest with the next tick of the scheduler. Who computes for long without
+ * a switch would weigh as much per ns as the CPU did before, whatever its clock or its sibling do. It is not attached where
+ * time alone weighs, and wakes nobody up.
+ */
+SEC("tp_btf/hrtimer_expire_entry")
+int BPF_PROG(on_timer)
+{
+	struct cpu *c = cpu_at(bpf_get_smp_processor_id());
+
+	if (!c || c->party >= PARTIES || !c->since || c->irq_depth || c->settling)
+		return 0;
+	if (bpf_ktime_get_ns() > c->since + LONGEST)
+		settle_here(c);
 	return 0;
 }
 

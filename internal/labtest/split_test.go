@@ -373,34 +373,6 @@ func TestGuestSplitUnmodelled(t *testing.T) {
 	}
 }
 
-// CPUs of one package at different frequencies: cycles tell them apart, time
-// does not.
-func TestGuestSplitFrequencies(t *testing.T) {
-	guest(t, "skylake-client")
-	reload(t, "wake_mw=0", "jitter_us=100", "freq_mhz=1000,1500,2000,3000")
-	rivals := func(but int) (all []rival) {
-		for cpu := range runtime.NumCPU() {
-			if cpu != but {
-				all = append(all, rival{"20s", cpu, ""})
-			}
-		}
-		return all
-	}
-	for _, c := range []struct {
-		method string
-		limit  float64
-	}{{"ebpf-cycles", 5}, {"ebpf-time", 0}} {
-		bySource(t, func(t *testing.T, source string) {
-			errorsOf(t, "four frequencies by "+c.method+", "+source, c.limit, func(t *testing.T, rng *rand.Rand) float64 {
-				at := rng.IntN(runtime.NumCPU())
-				beside(t, rivals(at))
-				r, truth := split(t, rival{"1800ms", at, ""}, "--source", source, idlePower, "--attribution", c.method)
-				return packageJoules(r)/truth - 1
-			})
-		})
-	}
-}
-
 // Siblings that share a core, beside a core with one thread alone.
 func TestGuestSplitSiblings(t *testing.T) {
 	guest(t, "icelake-server")
