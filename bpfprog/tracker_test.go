@@ -465,31 +465,67 @@ func groups(t *testing.T) string {
 	return root
 }
 
+// group makes a group below root.
+func group(t *testing.T, root string) (dir string, id uint64) {
+	t.Helper()
+	dir = filepath.Join(root, fmt.Sprint("energyprobe-test-", os.Getpid()))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Skip("no group can be made here: ", err)
+	}
+	t.Cleanup(func() { os.Remove(dir) })
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	return dir, st.Ino
+}
+
+// move puts a process into a group.
+func move(t *testing.T, group string, pid int) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Who runs on without a switch as it is moved to a group, and out of it, is the
+// group's meanwhile.
+func TestMovedAsItRuns(t *testing.T) {
+	mayLoad(t)
+	root := groups(t)
+	dir, id := group(t, root)
+	tr := open(t, Options{Frequencies: slices.Repeat([]uint32{1_000_000}, runtime.NumCPU())})
+	if err := tr.Follow(Target{Cgroup: id}); err != nil {
+		t.Fatal(err)
+	}
+	pid := undisturbed(t, 1)
+	target := func() time.Duration { return usage(t, tr).Packages[0].Parties[energy.Target].CPU }
+	// A move takes a while: it is there at least from one's end to the other's beginning.
+	coming := clock(t, pid)
+	move(t, dir, pid)
+	come := clock(t, pid)
+	time.Sleep(150 * time.Millisecond)
+	leaving := clock(t, pid)
+	move(t, root, pid)
+	left := clock(t, pid)
+	time.Sleep(100 * time.Millisecond)
+	const ticks = 25 * time.Millisecond // that it may take to notice
+	if got := target(); got < leaving-come-ticks || got > left-coming+ticks {
+		t.Errorf("the group ran for %v, its task for %v to %v while it was there", got, leaving-come, left-coming)
+	}
+}
+
 // A group's tasks are the target, whoever started them, from when they come to
 // it until they leave.
 func TestCgroup(t *testing.T) {
 	mayLoad(t)
 	root := groups(t)
-	dir := filepath.Join(root, fmt.Sprint("energyprobe-test-", os.Getpid()))
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Skip("no group can be made here: ", err)
-	}
-	defer os.Remove(dir)
-	var st unix.Stat_t
-	if err := unix.Stat(dir, &st); err != nil {
-		t.Fatal(err)
-	}
+	dir, id := group(t, root)
 	tr := open(t, Options{})
-	if err := tr.Follow(Target{Cgroup: st.Ino}); err != nil {
+	if err := tr.Follow(Target{Cgroup: id}); err != nil {
 		t.Fatal(err)
 	}
 	target := func() time.Duration { return usage(t, tr).Packages[0].Parties[energy.Target].CPU }
-	move := func(to string, cmd *exec.Cmd) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(to, "cgroup.procs"), []byte(strconv.Itoa(cmd.Process.Pid)), 0); err != nil {
-			t.Fatal(err)
-		}
-	}
 	const burn = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"
 	// Itself moved; then one that it starts there; then moved out again.
 	cmd, release := held(t, burn+"; sh -c '"+burn+"'; read line; "+burn)
@@ -497,7 +533,7 @@ func TestCgroup(t *testing.T) {
 		t.Errorf("an empty group ran for %v", got)
 	}
 	from := clock(t, cmd.Process.Pid) // what it took to start was outside
-	move(dir, cmd)
+	move(t, dir, cmd.Process.Pid)
 	release()
 	for clock(t, cmd.Process.Pid)-from < 20*time.Millisecond {
 		time.Sleep(5 * time.Millisecond)
@@ -511,7 +547,7 @@ func TestCgroup(t *testing.T) {
 	for children(cmd.Process.Pid) > 0 {
 		time.Sleep(time.Millisecond)
 	}
-	move(root, cmd)
+	move(t, root, cmd.Process.Pid)
 	before := target()
 	if before < 40*time.Millisecond {
 		t.Errorf("the group ran for %v, with what was started in it", before)
@@ -524,7 +560,7 @@ func TestCgroup(t *testing.T) {
 		t.Errorf("the group ran for %v more when nobody was in it", got-before)
 	}
 	for _, p := range usage(t, tr).Processes {
-		if p.PID == cmd.Process.Pid && p.Cgroup == st.Ino {
+		if p.PID == cmd.Process.Pid && p.Cgroup == id {
 			t.Errorf("process %d is still in the group", p.PID)
 		}
 	}
@@ -832,27 +868,34 @@ func TestFrequenciesWeigh(t *testing.T) {
 	}
 }
 
-// A program that nothing interrupts is accounted for every few milliseconds, so
-// that what it weighs per nanosecond is known when the CPU's clock changes.
-func TestSliceWithoutSwitches(t *testing.T) {
-	if runtime.NumCPU() < 2 {
-		t.Skip("the program has all of the only CPU")
+// undisturbed is a process that has all of a CPU.
+func undisturbed(t *testing.T, cpu int) (pid int) {
+	t.Helper()
+	if runtime.NumCPU() <= cpu {
+		t.Skip("it would have all of the only CPU")
 	}
-	tr := open(t, Options{Frequencies: slices.Repeat([]uint32{1_000_000}, runtime.NumCPU())})
-	const cpu = 1
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), playVar+"=spin", "GOMAXPROCS=1")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	var set unix.CPUSet
 	set.Set(cpu)
-	pid := cmd.Process.Pid
+	pid = cmd.Process.Pid
 	first := &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}
 	if err := errors.Join(unix.SchedSetaffinity(pid, &set), unix.SchedSetAttr(pid, first, 0)); err != nil {
 		t.Fatal(err)
 	}
+	return pid
+}
+
+// A program that nothing interrupts is accounted for every few milliseconds, so
+// that what it weighs per nanosecond is known when the CPU's clock changes.
+func TestSliceWithoutSwitches(t *testing.T) {
+	tr := open(t, Options{Frequencies: slices.Repeat([]uint32{1_000_000}, runtime.NumCPU())})
+	const cpu = 1
+	undisturbed(t, cpu)
 	var ages []time.Duration
 	for range 60 {
 		time.Sleep(5 * time.Millisecond)

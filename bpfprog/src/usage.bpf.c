@@ -1523,6 +1523,8 @@ GLOBAL int settle_here(struct cpu *c)
 	if (!c)
 		return 0;
 	t = record_of(self);
+	if (t && t->css != css_of(self))
+		place_task(t, t->party == TARGET); /* it moved to other groups as it ran */
 	cut(c, 0, c->party, t, party_of_next(t, self));
 	return 0;
 }
