@@ -238,28 +238,33 @@ func BenchmarkSlowdown(b *testing.B) {
 // What the programs take by the kernel's own account of them
 // (kernel.bpf_stats_enabled), beside the same loads: of one run of the program
 // at the switch, and of all programs as a part of the time of the loads' CPUs.
-// Taking it costs as well, about 40 ns a run.
+// Taking it costs as well, about 40 ns a run. Where frequencies weigh, who
+// computes is looked at with the scheduler's ticks too.
 func BenchmarkOwnTime(b *testing.B) {
+	frequencies := slices.Repeat([]uint32{1_000_000}, runtime.NumCPU())
 	for _, c := range loads {
-		b.Run(c.name, func(b *testing.B) {
-			mayLoad(b)
-			w := c.of(b)
-			defer w.stop()
-			tr := open(b, Options{})
-			defer tr.Close()
-			stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer stats.Close()
-			for b.Loop() {
-				before, began := ownTime(b, tr), time.Now()
-				time.Sleep(3 * time.Second)
-				after, took := ownTime(b, tr), time.Since(began)
-				b.ReportMetric(float64(after.onSwitch-before.onSwitch)/float64(after.switches-before.switches), "ns/switch")
-				b.ReportMetric(100*float64(after.all-before.all)/float64(took), "%-of-a-CPU")
-			}
-		})
+		b.Run(c.name, func(b *testing.B) { ownTimeBeside(b, c.of, Options{}) })
+		b.Run(c.name+"/by-frequency", func(b *testing.B) { ownTimeBeside(b, c.of, Options{Frequencies: frequencies}) })
+	}
+}
+
+func ownTimeBeside(b *testing.B, load func(testing.TB) *work, o Options) {
+	mayLoad(b)
+	w := load(b)
+	defer w.stop()
+	tr := open(b, o)
+	defer tr.Close()
+	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer stats.Close()
+	for b.Loop() {
+		before, began := ownTime(b, tr), time.Now()
+		time.Sleep(3 * time.Second)
+		after, took := ownTime(b, tr), time.Since(began)
+		b.ReportMetric(float64(after.onSwitch-before.onSwitch)/float64(after.switches-before.switches), "ns/switch")
+		b.ReportMetric(100*float64(after.all-before.all)/float64(took), "%-of-a-CPU")
 	}
 }
 
@@ -293,7 +298,7 @@ type own struct {
 func ownTime(b *testing.B, tr *Tracker) (sum own) {
 	b.Helper()
 	o := &tr.objects
-	for _, p := range []*ebpf.Program{o.OnSwitch, o.OnNewtask, o.OnExit, o.OnIrq, o.OnIrqExit, o.OnSoftirq, o.OnSoftirqExit, o.OnIdle, o.OnFrequency} {
+	for _, p := range []*ebpf.Program{o.OnSwitch, o.OnNewtask, o.OnExit, o.OnIrq, o.OnIrqExit, o.OnSoftirq, o.OnSoftirqExit, o.OnIdle, o.OnFrequency, o.OnTimer} {
 		s, err := p.Stats()
 		if err != nil {
 			b.Fatal(err)
