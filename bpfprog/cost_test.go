@@ -1,6 +1,7 @@
 package bpfprog
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -309,4 +310,52 @@ func ownTime(b *testing.B, tr *Tracker) (sum own) {
 		}
 	}
 	return sum
+}
+
+// What this program does in a second is the same whether there are switches
+// or not.
+func TestWorkDoesNotGrowWithSwitches(t *testing.T) {
+	tr := open(t, Options{})
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	last := time.Now()
+	work := func() time.Duration {
+		began := threadTime()
+		for range 25 {
+			time.Sleep(20 * time.Millisecond)
+			interval(t, tr, &last)
+			if _, err := tr.Totals(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return threadTime() - began
+	}
+	counted := func() (cpu time.Duration, switches uint64) {
+		before, err := tr.Counts()
+		cpu = work()
+		after, err2 := tr.Counts()
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		return cpu, after.Switches - before.Switches
+	}
+	var quiet, stormy time.Duration
+	var few, many uint64
+	// On a busy machine there may be no quiet time at first, nor a storm.
+	for range 10 {
+		quiet, few = counted()
+		w := storm(t, [2]int{0, 0})
+		stormy, many = counted()
+		w.stop()
+		t.Logf("%v of CPU time beside %d switches, %v beside %d", quiet, few, stormy, many)
+		if many >= 20*few && many >= 50_000 {
+			break
+		}
+	}
+	if many < 20*few || many < 50_000 {
+		t.Errorf("%d switches are no storm, beside %d", many, few)
+	}
+	if stormy > 2*quiet+5*time.Millisecond {
+		t.Errorf("%v of CPU time beside %d switches, %v beside %d", quiet, few, stormy, many)
+	}
 }

@@ -38,7 +38,7 @@ func (t *Tracker) Usage(threads bool) (energy.Usage, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	u := energy.Usage{At: energy.Now()}
-	err := t.settleAll()
+	err := t.Settle()
 	if err != nil {
 		return u, err
 	}
