@@ -66,22 +66,50 @@ func (r *Refresh) Merge(o Refresh) {
 type Watch struct {
 	state   []watchState
 	refresh Refresh
+	known   Refresh  // from an earlier watch
 	steps   []uint64 // per zone: all changes ORed together
 }
 
 type watchState struct {
 	reads       int
-	began       Bracket // of the first reading
-	prev        Edge    // the last reading
+	began       Bracket       // of the first reading
+	prev        Edge          // the last reading
+	quickest    time.Duration // from the beginning of a reading to the end of the next
+	narrowest   time.Duration // a reading itself
 	first, last Edge
 	edges       int
 	looked      bool // away since the last reading: it shows no edge
 	unbroken    bool // watched ever since the last edge
+	sharp       bool // one of the edges was seen since somebody looked away
+	vague       Edge // seen instead of a sharp one
+	hazy        bool // there is such a one
 }
 
 // NewWatch returns a Watch for n zones.
 func NewWatch(n int) *Watch {
-	return &Watch{state: make([]watchState, n), steps: make([]uint64, n)}
+	w := &Watch{state: make([]watchState, n), steps: make([]uint64, n)}
+	for i := range w.state {
+		w.state[i].quickest, w.state[i].narrowest = math.MaxInt64, math.MaxInt64
+	}
+	return w
+}
+
+// heed tells a watch what an earlier one of the same counters has learnt: how
+// quick readings are, and how long update intervals.
+func (w *Watch) heed(o *Watch) {
+	w.known = o.known
+	w.known.Merge(o.refresh)
+	for i := range w.state {
+		s, was := &w.state[i], &o.state[i]
+		s.quickest, s.narrowest = min(s.quickest, was.quickest), min(s.narrowest, was.narrowest)
+	}
+}
+
+// longest returns a bound on the update interval, in seconds.
+func (w *Watch) longest() float64 {
+	r := w.known
+	r.Merge(w.refresh)
+	return r.longest()
 }
 
 // Add takes a reading that the Meter has taken just before.
@@ -95,30 +123,68 @@ func (w *Watch) Add(r *Reading, m *Meter) {
 
 func (w *Watch) addZone(i int, at Bracket, counts uint64) {
 	s := &w.state[i]
+	width := at.After.Sub(at.Before)
+	s.narrowest = min(s.narrowest, width)
 	if s.reads++; s.reads == 1 {
 		s.began = at
-	}
-	if s.reads > 1 && counts != s.prev.Counts && !s.looked {
-		w.steps[i] |= counts - s.prev.Counts
-		e := Edge{At: w.bracket(s.prev.At, at), Counts: counts}
-		switch {
-		case s.edges == 0:
-			s.first = e
-		case s.unbroken:
-			w.learn(s.last, e, at.After.Sub(s.prev.At.Before).Seconds())
+	} else if !s.looked {
+		turn := at.After.Sub(s.prev.At.Before)
+		s.quickest = min(s.quickest, turn)
+		if counts != s.prev.Counts {
+			w.steps[i] |= counts - s.prev.Counts
+			least := w.longest() / 8
+			lost := turn > 2*s.quickest && turn.Seconds() > least || width > 2*s.narrowest && width.Seconds() > least
+			w.edge(s, Edge{At: w.bracket(s.prev.At, at), Counts: counts}, turn, lost)
 		}
-		s.last, s.unbroken = e, true
-		s.edges++
 	}
 	s.looked = false
 	s.prev = Edge{At: at, Counts: counts}
+}
+
+// edge takes in that a reading shows the counter refreshed, at the end of turn.
+// Where the watcher has lost its CPU meanwhile, in the middle of the reading or
+// before it, there is no telling when that was: such an edge counts only for want
+// of others.
+func (w *Watch) edge(s *watchState, e Edge, turn time.Duration, lost bool) {
+	if lost {
+		s.unbroken = false
+		if !s.sharp {
+			s.vague, s.hazy = e, true
+		}
+		return
+	}
+	switch {
+	case s.edges == 0:
+		s.first = e
+	case s.unbroken:
+		w.learn(s.last, e, turn.Seconds())
+	}
+	s.last, s.unbroken = e, true
+	s.sharp, s.hazy = true, false
+	s.edges++
+}
+
+// start and end are the first edge and the last; ok is false where there is none.
+func (s *watchState) start() (e Edge, ok bool) {
+	if s.edges > 0 {
+		return s.first, true
+	}
+	return s.vague, s.hazy
+}
+
+func (s *watchState) end() (e Edge, ok bool) {
+	if s.hazy {
+		return s.vague, true
+	}
+	return s.last, s.edges > 0
 }
 
 // LookAway says that the next reading comes after a time without any: edges in
 // between went unseen.
 func (w *Watch) LookAway() {
 	for i := range w.state {
-		w.state[i].looked, w.state[i].unbroken = true, false
+		s := &w.state[i]
+		s.looked, s.unbroken, s.sharp, s.hazy = true, false, false, false
 	}
 }
 
@@ -127,7 +193,7 @@ func (w *Watch) LookAway() {
 // longer before this one than the longest update interval. The second bound is
 // the sharper one where readings are slow.
 func (w *Watch) bracket(before, now Bracket) Bracket {
-	longest := Instant(w.refresh.longest() * float64(time.Second))
+	longest := Instant(w.longest() * float64(time.Second))
 	return Bracket{Before: max(before.Before, now.Before-longest), After: now.After}
 }
 
@@ -143,7 +209,8 @@ func (w *Watch) learn(a, b Edge, gap float64) {
 	}
 }
 
-// Edges returns how many edges of zone i were seen.
+// Edges returns how many edges of zone i were seen, but for those at which the
+// watcher had lost its CPU.
 func (w *Watch) Edges(i int) int { return w.state[i].edges }
 
 // Refresh returns the update intervals seen, over all zones.
@@ -174,13 +241,14 @@ func (s *watchState) power(tick float64) (w float64, ok bool) {
 // of one watch to the first of a later one with the same Meter, NaN where either
 // has none, and when these edges were.
 func PowerBetween(z Zone, i int, before, after *Watch) (watts float64, from, to Instant) {
-	b, a := &before.state[i], &after.state[i]
-	if b.edges == 0 || a.edges == 0 {
+	b, okB := before.state[i].end()
+	a, okA := after.state[i].start()
+	if !okB || !okA {
 		return math.NaN(), 0, 0
 	}
-	from, _ = b.last.mid()
-	to, _ = a.first.mid()
-	return float64(a.first.Counts-b.last.Counts) * z.Tick / to.Sub(from).Seconds(), from, to
+	from, _ = b.mid()
+	to, _ = a.mid()
+	return float64(a.Counts-b.Counts) * z.Tick / to.Sub(from).Seconds(), from, to
 }
 
 // Window is the energy of one zone between two instants that fall inside
@@ -200,12 +268,14 @@ type Window struct {
 // the power wandered within the small part of one.
 func Between(z Zone, i int, before, after *Watch, start, end Instant, refresh Refresh) Window {
 	b, a := &before.state[i], &after.state[i]
-	if b.edges == 0 || a.edges == 0 {
+	first, okB := b.end()
+	last, okA := a.start()
+	if !okB || !okA {
 		return plain(z, b, a, start, end, refresh)
 	}
-	t0, half0 := b.last.mid()
-	t1, half1 := a.first.mid()
-	gross := float64(a.first.Counts-b.last.Counts) * z.Tick
+	t0, half0 := first.mid()
+	t1, half1 := last.mid()
+	gross := float64(last.Counts-first.Counts) * z.Tick
 	lead, tail := start.Sub(t0).Seconds(), t1.Sub(end).Seconds()
 
 	// Without two edges on a side, the other side's power stands in, and
@@ -256,7 +326,7 @@ const afterglow = 0.15
 // unseen returns a bound in seconds on the update interval of a counter that
 // showed no edge all the while it was watched.
 func (s *watchState) unseen() float64 {
-	if s.edges > 0 || s.reads == 0 {
+	if s.edges > 0 || s.hazy || s.reads == 0 {
 		return 0
 	}
 	return 2 * s.prev.At.After.Sub(s.began.Before).Seconds()

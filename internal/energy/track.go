@@ -2,6 +2,7 @@ package energy
 
 import (
 	"errors"
+	"math"
 	"time"
 )
 
@@ -51,6 +52,15 @@ func (t *Track) latest() Instant {
 	return at
 }
 
+// earliest returns when the last reading began.
+func (t *Track) earliest() Instant {
+	at := t.latest()
+	for _, b := range t.Reading.At {
+		at = min(at, b.Before)
+	}
+	return at
+}
+
 // Approach watches the tracks' counters right before a window opens: until
 // every zone of a total has shown an edge now, and two with those of an earlier
 // watch, and so its power; or limit has passed. Zones that stand still are let
@@ -80,6 +90,22 @@ func Approach(tracks []*Track, limit time.Duration) error {
 	return err
 }
 
+// Glimpse watches a track's counters until every zone of a total has shown an
+// edge, or limit has passed.
+func Glimpse(t *Track, limit time.Duration) (*Watch, error) {
+	w := NewWatch(len(t.Source.Zones()))
+	w.heed(t.Before)
+	err := hunt([]*Track{t}, limit, func(*Track) bool {
+		for i, z := range t.Source.Zones() {
+			if z.InTotal() && w.Edges(i) == 0 {
+				return false
+			}
+		}
+		return true
+	}, func(*Track) { w.Add(t.Reading, t.Meter) })
+	return w, err
+}
+
 // Total returns what is known of zone i since the end of Approach: joules and
 // wraps of the watching before it are not the window's.
 func (t *Track) Total(i int) ZoneTotal {
@@ -92,6 +118,9 @@ func (t *Track) Total(i int) ZoneTotal {
 // Depart watches them right after it has closed, until every zone of a total
 // that moved before has shown two edges, and so the power behind it.
 func Depart(tracks []*Track, limit time.Duration) error {
+	for _, t := range tracks {
+		t.After.heed(t.Before)
+	}
 	return hunt(tracks, limit, func(t *Track) bool {
 		for i, z := range t.Source.Zones() {
 			if z.InTotal() && t.moved[i] && t.After.Edges(i) < 2 {
@@ -103,11 +132,13 @@ func Depart(tracks []*Track, limit time.Duration) error {
 }
 
 // hunt reads the tracks in turn until all are done or limit has passed. The
-// time is the readings' own. A track that can't be read at all is done with;
-// its zones' errors are in its meter.
+// time is the readings' own, but for turns in which this program lost its CPU, a
+// few of which are not counted: edges are still to be seen after them. A track
+// that can't be read at all is done with; its zones' errors are in its meter.
 func hunt(tracks []*Track, limit time.Duration, done func(*Track) bool, add func(*Track)) error {
 	failed := make([]error, len(tracks))
-	var began Instant
+	var began, last Instant
+	quickest, lost := time.Duration(math.MaxInt64), 0
 	for {
 		all := true
 		var now Instant
@@ -121,10 +152,18 @@ func hunt(tracks []*Track, limit time.Duration, done func(*Track) bool, add func
 			add(t)
 			all = all && done(t)
 			now = max(now, t.latest())
+			if last == 0 {
+				last = t.earliest()
+			}
 		}
+		turn := now.Sub(last)
 		if began == 0 {
 			began = now
+		} else if turn > limit/2 && turn/4 > quickest && lost < 3 {
+			began = began.Add(turn)
+			lost++
 		}
+		quickest, last = min(quickest, turn), now
 		if all || now.Sub(began) > limit {
 			return errors.Join(failed...)
 		}

@@ -389,3 +389,77 @@ func TestWatcherLosesItsCPU(t *testing.T) {
 		}
 	}
 }
+
+// stalled counts 100 W and refreshes every millisecond; its reading of number at
+// takes as long as the others and lost more: before the count is taken, after it,
+// or after the reading.
+type stalled struct {
+	*scripted
+	at   int
+	lost time.Duration
+	when string
+}
+
+func (s *stalled) Read(r *Reading) error {
+	s.reads++
+	r.At[0].Before = s.now
+	s.now = s.now.Add(s.took)
+	lose := func(when string) {
+		if s.reads == s.at && s.when == when {
+			s.now = s.now.Add(s.lost)
+		}
+	}
+	lose("before the count")
+	r.Counts[0] = uint64(s.now) / uint64(time.Millisecond) * 100_000
+	lose("after the count")
+	r.At[0].After = s.now
+	lose("after the reading")
+	return nil
+}
+
+// A reading in the middle of which this program loses its CPU, or before which,
+// says nothing of when the counter was refreshed: others are taken for the
+// window's edges.
+func TestReadingLosesItsCPU(t *testing.T) {
+	const watts, window = 100.0, 50 * time.Millisecond
+	most := 0
+	for _, lost := range []time.Duration{0, 300 * time.Microsecond, 4 * time.Millisecond, 30 * time.Millisecond, 1300 * time.Millisecond} {
+		for _, when := range []string{"before the count", "after the count", "after the reading"} {
+			for at := 1; at < 2000; at += 7 {
+				s := &stalled{newScripted(1, nil), at, lost, when}
+				s.took = 3 * time.Microsecond
+				track := NewTrack(s)
+				if err := Approach([]*Track{track}, 9*time.Millisecond); err != nil {
+					t.Fatal(err)
+				}
+				start, approached := s.now, s.reads
+				if at == approached && when == "after the reading" {
+					continue // that is the window's beginning
+				}
+				end := start.Add(window)
+				s.now = end
+				if err := Depart([]*Track{track}, 9*time.Millisecond); err != nil {
+					t.Fatal(err)
+				}
+				w := track.Between(0, start, end)
+				truth := watts * window.Seconds()
+				off := math.Abs(w.EnergyJ - truth)
+				if off > w.UncertaintyJ {
+					t.Errorf("reading %d loses %v %s: %.4f ± %.4f J of %v", at, lost, when, w.EnergyJ, w.UncertaintyJ, truth)
+				}
+				// What went unwatched after the window is known as well as the power is.
+				allowed := 0.01 * truth
+				if at > approached {
+					allowed += 0.002 * watts * lost.Seconds()
+				}
+				if off > allowed {
+					t.Errorf("reading %d of %d and %d loses %v %s: off by %.1f %%", at, approached, s.reads, lost, when, 100*off/truth)
+				}
+				most = max(most, s.reads)
+			}
+		}
+	}
+	if most < 500 || most >= 2000 {
+		t.Errorf("at most %d readings: the test is to lose each of them", most)
+	}
+}

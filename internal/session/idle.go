@@ -75,7 +75,7 @@ type stillness struct {
 // watchStill leaves the machine alone for d, between edges of its counters, and
 // returns what each zone drew.
 func (a *attribution) watchStill(tracks []*energy.Track, d time.Duration) ([]stillness, error) {
-	first, err := watchEdges(tracks[0])
+	first, err := energy.Glimpse(tracks[0], approachLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (a *attribution) watchStill(tracks []*energy.Track, d time.Duration) ([]sti
 	if err != nil {
 		return nil, err
 	}
-	last, err := watchEdges(tracks[0])
+	last, err := energy.Glimpse(tracks[0], approachLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -131,26 +131,6 @@ func currentCPU() int {
 		return -1
 	}
 	return int(cpu)
-}
-
-// watchEdges reads until the counters of the total have shown an edge each.
-func watchEdges(t *energy.Track) (*energy.Watch, error) {
-	zones := t.Source.Zones()
-	w := energy.NewWatch(len(zones))
-	for began := time.Now(); time.Since(began) < approachLimit; {
-		if err := t.Read(); err != nil {
-			return nil, err
-		}
-		w.Add(t.Reading, t.Meter)
-		all := true
-		for i, z := range zones {
-			all = all && (!z.InTotal() || w.Edges(i) > 0)
-		}
-		if all {
-			break
-		}
-	}
-	return w, nil
 }
 
 // cpuTime is the CPU time of all parties, in seconds.
