@@ -213,6 +213,9 @@ func (w *Watch) learn(a, b Edge, gap float64) {
 // watcher had lost its CPU.
 func (w *Watch) Edges(i int) int { return w.state[i].edges }
 
+// Moved reports whether zone i was seen to change at all.
+func (w *Watch) Moved(i int) bool { return w.steps[i] != 0 }
+
 // Refresh returns the update intervals seen, over all zones.
 func (w *Watch) Refresh() Refresh { return w.refresh }
 

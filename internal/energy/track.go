@@ -83,7 +83,7 @@ func Approach(tracks []*Track, limit time.Duration) error {
 	}, func(t *Track) { t.Before.Add(t.Reading, t.Meter) })
 	for _, t := range tracks {
 		for i := range t.moved {
-			t.moved[i] = t.Before.Edges(i) > 0
+			t.moved[i] = t.Before.Moved(i)
 			t.entered[i] = t.Meter.Total(i)
 		}
 	}

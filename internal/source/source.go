@@ -183,7 +183,7 @@ func checkAlive(t *energy.Track) error {
 		}
 		t.Before.Add(t.Reading, t.Meter)
 		for i, z := range zones {
-			if isPackage(z) && t.Before.Edges(i) > 0 {
+			if isPackage(z) && t.Before.Moved(i) {
 				return nil
 			}
 			if isPackage(z) && t.Reading.Errs[i] == nil {
