@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,51 @@ func TestFrequenciesWeigh(t *testing.T) {
 	if ratio := weight(pids[1]) / weight(pids[0]); math.Abs(ratio-3) > 0.1 {
 		t.Errorf("a second at 3 GHz weighs %.3f times one at 1 GHz", ratio)
 	}
+}
+
+// Of what waits for the end of its interval the time is known, though it weighed
+// more than what ran before.
+func TestTimeOfAnOpenInterval(t *testing.T) {
+	if runtime.NumCPU() < 2 {
+		t.Skip("one CPU has one frequency")
+	}
+	khz := slices.Repeat([]uint32{1_000_000}, runtime.NumCPU())
+	khz[1] = 3_000_000
+	tr := open(t, Options{Frequencies: khz})
+	const burn = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; read line"
+	cmd, release := held(t, burn+"; "+burn)
+	pid := cmd.Process.Pid
+	last := time.Now()
+	interval(t, tr, &last) // says where everything stands
+	burnOn := func(cpu int) time.Duration {
+		t.Helper()
+		var set unix.CPUSet
+		set.Set(cpu)
+		if err := unix.SchedSetaffinity(pid, &set); err != nil {
+			t.Fatal(err)
+		}
+		from := clock(t, pid)
+		release()
+		for clock(t, pid)-from < 5*time.Millisecond || !asleep(pid) {
+			time.Sleep(time.Millisecond)
+		}
+		return clock(t, pid) - from
+	}
+	burnOn(0)
+	interval(t, tr, &last)
+	ran := burnOn(1)
+	for _, p := range usage(t, tr).Processes {
+		if got := p.Accounts[0].Open; p.PID == pid && (got-ran).Abs() > ran/10 {
+			t.Errorf("%v are of an open interval, %v ran since the last one", got, ran)
+		}
+	}
+}
+
+// asleep reports whether a process waits for something.
+func asleep(pid int) bool {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, after, _ := strings.Cut(string(b), ") ")
+	return strings.HasPrefix(after, "S")
 }
 
 // undisturbed is a process that has all of a CPU.

@@ -94,7 +94,7 @@ func (t *Tracker) addPast(p *energy.Process) {
 	}
 	record := (*usageTask)(unsafe.Pointer(&value[0]))
 	past := unsafe.Slice((*usageAccount)(unsafe.Pointer(&value[taskSize])), len(t.o.Places))
-	t.settle(pending{record.Place, record.Pending, record.PendingK}, past)
+	t.settle(pending{record.Place, record.Pending, record.PendingK, record.PendingNs}, past)
 	for k := range past {
 		p.Accounts[k].Add(t.account(k, past[k]))
 	}
@@ -255,7 +255,7 @@ func (t *Tracker) account(k int, a usageAccount) energy.Account {
 
 // addLine adds what one thread has to its process.
 func (t *Tracker) addLine(alive map[key]*energy.Process, l *usageLine, accounts []usageAccount, u *energy.Usage, threads bool) {
-	due := pending{l.Place, l.Pending, l.PendingK}
+	due := pending{l.Place, l.Pending, l.PendingK, l.PendingNs}
 	settled := t.settle(due, accounts)
 	id := key{pid: l.Tgid}
 	p := alive[id]
@@ -270,7 +270,7 @@ func (t *Tracker) addLine(alive map[key]*energy.Process, l *usageLine, accounts 
 	for k := range t.o.Places {
 		a := t.account(k, accounts[k])
 		if !settled && k == int(due.place) {
-			a.Open = due.time(accounts[k])
+			a.Open = min(time.Duration(due.ns), a.CPU)
 		}
 		p.Accounts[k].Add(a)
 		own = append(own, a)
@@ -321,7 +321,7 @@ func (t *Tracker) collect() {
 
 // put keeps the line of a process or a thread that has ended.
 func (t *Tracker) put(l *usageLine, accounts []usageAccount) {
-	id, due := key{l.Pid, l.Start}, pending{l.Place, l.Pending, l.PendingK}
+	id, due := key{l.Pid, l.Start}, pending{l.Place, l.Pending, l.PendingK, l.PendingNs}
 	open := !t.settle(due, accounts)
 	own := make([]energy.Account, len(accounts))
 	for k := range accounts {
@@ -354,18 +354,11 @@ func (t *Tracker) put(l *usageLine, accounts []usageAccount) {
 	}
 }
 
-// pending is weight whose interval has not ended yet.
+// pending is weight whose interval has not ended yet, and the CPU time that it
+// is of.
 type pending struct {
-	place     uint32
-	weight, k uint64
-}
-
-// time is how much of an account's CPU time is pending, by weight.
-func (p pending) time(a usageAccount) time.Duration {
-	if a.S.Weight == 0 {
-		return 0
-	}
-	return time.Duration(float64(a.CpuNs) * min(1, float64(p.weight)/float64(a.S.Weight)))
+	place         uint32
+	weight, k, ns uint64
 }
 
 // debt is what joins accounts when its interval has ended.

@@ -68,6 +68,7 @@ type usageCpu struct {
 	ToN               uint64
 	Reached           uint64
 	Whole             uint64
+	SliceNs           uint64
 	ClockOdd          uint64
 	Settling          uint32
 	Pad               uint32
@@ -90,20 +91,21 @@ type usageCpu struct {
 }
 
 type usageLine struct {
-	_        structs.HostLayout
-	Pid      uint32
-	Tgid     uint32
-	Ppid     uint32
-	Party    uint32
-	Start    uint64
-	Cgroup   uint64
-	Threads  uint32
-	Kind     uint32
-	Comm     [16]int8
-	Pending  uint64
-	PendingK uint64
-	Place    uint32
-	Pad      uint32
+	_         structs.HostLayout
+	Pid       uint32
+	Tgid      uint32
+	Ppid      uint32
+	Party     uint32
+	Start     uint64
+	Cgroup    uint64
+	Threads   uint32
+	Kind      uint32
+	Comm      [16]int8
+	Pending   uint64
+	PendingK  uint64
+	PendingNs uint64
+	Place     uint32
+	Pad       uint32
 }
 
 type usagePlace struct {
@@ -120,15 +122,17 @@ type usagePlace struct {
 		BusyNs uint64
 		Energy [4]uint64
 	}
-	Ns        uint64
-	Energy    [4]uint64
-	Missed    uint64
-	Busy      uint64
-	Period    uint64
-	Owed      int64
-	Looked    uint64
-	Blind     uint64
-	Refreshes uint64
+	Ns          uint64
+	Energy      [4]uint64
+	Missed      uint64
+	Busy        uint64
+	Period      uint64
+	Owed        int64
+	Looked      uint64
+	Blind       uint64
+	Refreshes   uint64
+	StillNs     uint64
+	StillEnergy uint64
 }
 
 type usageProcess struct {
@@ -167,6 +171,7 @@ type usageTask struct {
 	Place        uint32
 	Pending      uint64
 	PendingK     uint64
+	PendingNs    uint64
 	Accounts     [0]usageAccount
 }
 

@@ -126,7 +126,8 @@ struct cpu {
 	u64 irq_began, irq_total;
 	u64 idle_since, idle_ns[STATES], idle_entries[STATES];
 	u64 freq_changes;
-	u64 to_n, reached, whole; /* of a slice that lasted across boundaries: k and the coordinate at its end, its weight */
+	u64 to_n, reached, whole, slice_ns; /* of a slice that lasted across boundaries: k and the coordinate at its end, its
+					       weight, its time without interrupts */
 	u64 clock_odd;	/* comparisons in a row that were far off */
 	u32 settling, pad;	/* settle_cpu() is at work, which a timer may interrupt */
 
@@ -156,6 +157,7 @@ struct place {
 	u64 looked;			/* the last look at the counters */
 	u64 blind;			/* the last look was late */
 	u64 refreshes;			/* that there were up to it, 0: nobody knows how many */
+	u64 still_ns, still_energy;	/* of intervals in which nobody ran, the package's */
 };
 
 struct rate {
@@ -176,7 +178,7 @@ struct task {
 	u64 css;	/* the set of groups that party and cgroup were told from */
 	u32 party;
 	u32 place;	/* of what is pending */
-	u64 pending, pending_k;
+	u64 pending, pending_k, pending_ns; /* weight of interval pending_k, and the CPU time that it is of */
 	struct account accounts[]; /* by place */
 };
 
@@ -192,7 +194,7 @@ struct line {
 	u64 start, cgroup;
 	u32 threads, kind;
 	char comm[16];
-	u64 pending, pending_k;
+	u64 pending, pending_k, pending_ns;
 	u32 place, pad;
 };
 
@@ -408,6 +410,7 @@ GLOBAL int join(struct task *t, struct account *a)
 		return 0;
 	p = t->place;
 	w = __sync_lock_test_and_set(&t->pending, 0);
+	t->pending_ns = 0;
 	k = t->pending_k;
 	if (!w)
 		return 0;
@@ -495,6 +498,10 @@ GLOBAL int charge_across(struct cpu *c, struct task *t, struct account *a, u64 p
 	if (c->began > to.at)
 		to.at = c->began;
 	w = c->reached > to.at ? c->reached - to.at : 0;
+	if (w >= whole)
+		t->pending_ns += c->slice_ns;
+	else
+		t->pending_ns += c->slice_ns * ((w << 10) / whole) >> 10;
 	if (part < whole)
 		w = w * ((part << 10) / whole) >> 10;
 	t->pending += w;
@@ -682,10 +689,12 @@ static inline __attribute__((always_inline)) void cut(struct cpu *c, u64 at, u32
 			if (likely(k == c->from_n)) {
 				wait_for(c, prev, c->from_k);
 				prev->pending += part;
+				prev->pending_ns += w.dt - w.irq;
 			} else if (w.weight) {
 				c->to_n = k;
 				c->reached = reached;
 				c->whole = w.weight;
+				c->slice_ns = w.dt - w.irq;
 				wait_for(c, prev, c->bounds[k & 1].k);
 				charge_across(c, prev, a, part);
 			}
@@ -893,6 +902,31 @@ static u64 since_refresh(struct place *pl, u64 now, u64 gap)
 	return left < gap ? left : gap;
 }
 
+/*
+ * A late look takes the counters for refreshed as often as was due. One refresh more or less is seen where nobody ran, as
+ * idle power is steady: by the joules there were so many. Returns how much later than it was taken for the last one was.
+ */
+static s64 recount(struct place *pl, u64 energy)
+{
+	u64 each, n;
+
+	if (pl->still_ns < MANY * 4 * pl->period)
+		return 0; /* not known well enough */
+	each = pl->still_energy / (pl->still_ns / pl->period);
+	if (!each)
+		return 0;
+	n = (energy + each / 2) / each;
+	if (n == pl->refreshes + 1) {
+		pl->refreshes = n;
+		return pl->period;
+	}
+	if (n && n + 1 == pl->refreshes) {
+		pl->refreshes = n;
+		return -(s64)pl->period;
+	}
+	return 0;
+}
+
 static int close_place(u32 p, u64 now, u64 counters[DOMAINS], bool force)
 {
 	struct place *pl = bpf_map_lookup_elem(&places, &p);
@@ -916,6 +950,14 @@ static int close_place(u32 p, u64 now, u64 counters[DOMAINS], bool force)
 	dt = now - pl->at;
 	pl->at = now;
 	weight = gather(p, pl, now, &busy);
+	if (unlikely(pl->blind && pl->refreshes && !force && !weight && pl->ready)) {
+		s64 later = recount(pl, e[0]);
+
+		if (later > 0 || (s64)dt + later > 0) {
+			pl->at += later;
+			dt += later;
+		}
+	}
 	if (!pl->ready) {
 		/* The first time only says where everything stands. */
 		pl->ready = 1;
@@ -955,6 +997,10 @@ static int close_place(u32 p, u64 now, u64 counters[DOMAINS], bool force)
 		struct sums *s = &pl->parties[NOBODY];
 
 		s->ns += span << FRACTION;
+		if (!force && !pl->blind) {
+			pl->still_ns += span;
+			pl->still_energy += e[0];
+		}
 		for (int d = 0; d < DOMAINS; d++) {
 			r->energy[d] = 0;
 			s->energy[d] += e[d] << FRACTION;
@@ -1197,7 +1243,7 @@ static bool take(struct task *row, struct task_struct *task)
 {
 	if (__sync_val_compare_and_swap(&row->owner, 0, TAKEN))
 		return 0;
-	row->pending = row->pending_k = row->css = row->cgroup = row->process_start = 0;
+	row->pending = row->pending_k = row->pending_ns = row->css = row->cgroup = row->process_start = 0;
 	row->place = row->party = row->threads = row->live = row->over = 0;
 	for (u64 p = 0; p < n_places && p < MAX_PLACES; p++)
 		__builtin_memset(&row->accounts[p], 0, sizeof(row->accounts[p]));
@@ -1288,6 +1334,7 @@ static void head(struct line *l, struct task_struct *task, struct task *t)
 	l->threads = t->threads;
 	l->pending = t->pending;
 	l->pending_k = t->pending_k;
+	l->pending_ns = t->pending_ns;
 	l->place = t->place;
 	bpf_core_read(&l->comm, sizeof(l->comm), &task->comm);
 }
@@ -1379,7 +1426,8 @@ static void fold(struct task_struct *task, struct task *t)
 		all->place = t->place;
 		all->pending_k = t->pending_k;
 		__sync_fetch_and_add(&all->pending, t->pending);
-		t->pending = 0;
+		__sync_fetch_and_add(&all->pending_ns, t->pending_ns);
+		t->pending = t->pending_ns = 0;
 	}
 	for (u64 p = 0; p < n_places && p < MAX_PLACES; p++) {
 		struct account *from = &t->accounts[p], *to = &all->accounts[p];
