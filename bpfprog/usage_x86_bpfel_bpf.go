@@ -133,6 +133,7 @@ type usagePlace struct {
 	Refreshes   uint64
 	StillNs     uint64
 	StillEnergy uint64
+	Still       uint64
 }
 
 type usageProcess struct {

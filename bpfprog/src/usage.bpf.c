@@ -37,6 +37,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define STEP 1000 /* ns, the most that one comparison adds */
 #define FARTHEST (1 << 20) /* ns that they are apart for reasons that pass */
 #define MANY 8 /* refreshes between two looks of which it is still known how many they were */
+#define STILL 64 /* refreshes of an idle machine after which its power is known, and that it can be told for */
 #define STATES 12 /* idle states with a line of their own; deeper ones share the last */
 
 enum party { TARGET, OTHERS, KERNEL, TOOL, PARTIES, NOBODY = PARTIES };
@@ -158,6 +159,7 @@ struct place {
 	u64 blind;			/* the last look was late */
 	u64 refreshes;			/* that there were up to it, 0: nobody knows how many */
 	u64 still_ns, still_energy;	/* of intervals in which nobody ran, the package's */
+	u64 still;			/* nor did more than next to nobody in the last one */
 };
 
 struct rate {
@@ -903,34 +905,34 @@ static u64 since_refresh(struct place *pl, u64 now, u64 gap)
 }
 
 /*
- * A late look takes the counters for refreshed as often as was due. One refresh more or less is seen where nobody ran, as
- * idle power is steady: by the joules there were so many. Returns how much later than it was taken for the last one was.
+ * A late look takes the counters for refreshed as often as was due. Where next to nobody ran, the joules tell how often it
+ * was, as idle power is steady: it may be once more or once less, when a refresh was due just then, and it may be more often
+ * than a look can say. Returns how much later than it was taken for the last one was, which was dt after the one before.
  */
-static s64 recount(struct place *pl, u64 energy)
+static s64 recount(struct place *pl, u64 energy, u64 dt)
 {
 	u64 each, n;
+	s64 later;
 
-	if (pl->still_ns < MANY * 4 * pl->period)
+	if (pl->still_ns < STILL * pl->period)
 		return 0; /* not known well enough */
 	each = pl->still_energy / (pl->still_ns / pl->period);
 	if (!each)
 		return 0;
 	n = (energy + each / 2) / each;
-	if (n == pl->refreshes + 1) {
-		pl->refreshes = n;
-		return pl->period;
-	}
-	if (n && n + 1 == pl->refreshes) {
-		pl->refreshes = n;
-		return -(s64)pl->period;
-	}
-	return 0;
+	if (!n || n > STILL)
+		return 0;
+	later = (s64)(n * pl->period) - pl->owed - (s64)dt;
+	if (later > (s64)(pl->period + pl->period / 2) || later < -(s64)(pl->period + pl->period / 2) || (s64)dt + later <= 0)
+		return 0;
+	pl->refreshes = n;
+	return later;
 }
 
 static int close_place(u32 p, u64 now, u64 counters[DOMAINS], bool force)
 {
 	struct place *pl = bpf_map_lookup_elem(&places, &p);
-	u64 e[DOMAINS], moved = 0, dt, span, busy = 0, weight;
+	u64 e[DOMAINS], moved = 0, dt, span, busy = 0, weight, still;
 	struct rate *r;
 	struct bin *b;
 	u32 n;
@@ -950,14 +952,15 @@ static int close_place(u32 p, u64 now, u64 counters[DOMAINS], bool force)
 	dt = now - pl->at;
 	pl->at = now;
 	weight = gather(p, pl, now, &busy);
-	if (unlikely(pl->blind && pl->refreshes && !force && !weight && pl->ready)) {
-		s64 later = recount(pl, e[0]);
+	still = busy < pl->period / 16;
+	/* What ran just before may have joules in this one. */
+	if (unlikely(pl->blind && !force && pl->ready && still && pl->still)) {
+		s64 later = recount(pl, e[0], dt);
 
-		if (later > 0 || (s64)dt + later > 0) {
-			pl->at += later;
-			dt += later;
-		}
+		pl->at += later;
+		dt += later;
 	}
+	pl->still = still;
 	if (!pl->ready) {
 		/* The first time only says where everything stands. */
 		pl->ready = 1;
