@@ -72,17 +72,17 @@ type Watch struct {
 
 type watchState struct {
 	reads       int
-	began       Edge          // the first reading
+	began       Bracket       // of the first reading
 	prev        Edge          // the last reading
 	quickest    time.Duration // from the beginning of a reading to the end of the next
 	narrowest   time.Duration // a reading itself
 	first, last Edge
 	edges       int
-	looked      bool // away since the last reading: it shows no edge
-	unbroken    bool // watched ever since the last edge
-	sharp       bool // one of the edges was seen since somebody looked away
-	vague       Edge // seen instead of a sharp one
-	hazy        bool // there is such a one
+	looked      bool    // away since the last reading: it shows no edge
+	unbroken    bool    // watched ever since the last edge
+	sharp       bool    // one of the edges was seen since somebody looked away
+	vague       [2]Edge // the first and the last that were seen instead
+	hazy        bool    // there is such a one
 }
 
 // NewWatch returns a Watch for n zones.
@@ -95,13 +95,12 @@ func NewWatch(n int) *Watch {
 }
 
 // heed tells a watch what an earlier one of the same counters has learnt: how
-// quick readings are, and how long update intervals.
+// long readings and update intervals are.
 func (w *Watch) heed(o *Watch) {
 	w.known = o.known
 	w.known.Merge(o.refresh)
 	for i := range w.state {
-		s, was := &w.state[i], &o.state[i]
-		s.quickest, s.narrowest = min(s.quickest, was.quickest), min(s.narrowest, was.narrowest)
+		w.state[i].narrowest = min(w.state[i].narrowest, o.state[i].narrowest)
 	}
 }
 
@@ -126,7 +125,7 @@ func (w *Watch) addZone(i int, at Bracket, counts uint64) {
 	width := at.After.Sub(at.Before)
 	s.narrowest = min(s.narrowest, width)
 	if s.reads++; s.reads == 1 {
-		s.began = Edge{At: at, Counts: counts}
+		s.began = at
 	} else if !s.looked {
 		turn := at.After.Sub(s.prev.At.Before)
 		s.quickest = min(s.quickest, turn)
@@ -148,8 +147,11 @@ func (w *Watch) addZone(i int, at Bracket, counts uint64) {
 func (w *Watch) edge(s *watchState, e Edge, turn time.Duration, lost bool) {
 	if lost {
 		s.unbroken = false
+		if !s.hazy {
+			s.vague[0] = e
+		}
 		if !s.sharp {
-			s.vague, s.hazy = e, true
+			s.vague[1], s.hazy = e, true
 		}
 		return
 	}
@@ -169,12 +171,12 @@ func (s *watchState) start() (e Edge, ok bool) {
 	if s.edges > 0 {
 		return s.first, true
 	}
-	return s.vague, s.hazy
+	return s.vague[0], s.hazy
 }
 
 func (s *watchState) end() (e Edge, ok bool) {
 	if s.hazy {
-		return s.vague, true
+		return s.vague[1], true
 	}
 	return s.last, s.edges > 0
 }
@@ -185,6 +187,7 @@ func (w *Watch) LookAway() {
 	for i := range w.state {
 		s := &w.state[i]
 		s.looked, s.unbroken, s.sharp, s.hazy = true, false, false, false
+		s.quickest = math.MaxInt64 // others may be read in between from here on
 	}
 }
 
@@ -276,92 +279,45 @@ func Between(z Zone, i int, before, after *Watch, start, end Instant, refresh Re
 	if !okB || !okA {
 		return plain(z, b, a, start, end, refresh)
 	}
-	w := watched(z, b, a, first, last, start, end)
-	if t1, _ := last.mid(); t1.Sub(end).Seconds() > far*refresh.longest() {
-		if o, ok := opened(z, b, a, first, start, end, refresh); ok && o.UncertaintyJ < w.UncertaintyJ {
-			return o
-		}
-	}
-	return w
-}
-
-// far is after how many update intervals an edge no longer says best what a
-// counter had at the window's end.
-const far = 16
-
-// watched is the energy between the edges that are next to the window.
-func watched(z Zone, b, a *watchState, first, last Edge, start, end Instant) Window {
 	t0, half0 := first.mid()
 	t1, half1 := last.mid()
 	gross := float64(last.Counts-first.Counts) * z.Tick
 	lead, tail := start.Sub(t0).Seconds(), t1.Sub(end).Seconds()
+
+	// Without two edges on a side, the other side's power stands in, and
+	// without either the window's own, which may be far off. How far the powers
+	// before, in and after the window lie apart says how far any may be off in
+	// a part of an update interval.
 	mean := gross / math.Max(t1.Sub(t0).Seconds(), 1e-9)
-	pre, post, spread := b.powers(a, z.Tick, mean)
+	pre, okPre := b.power(z.Tick)
+	post, okPost := a.power(z.Tick)
+	spread := math.Abs(pre - post)
+	switch {
+	case okPre && okPost:
+		spread = math.Max(spread, math.Max(math.Abs(mean-pre), math.Abs(mean-post)))
+	case okPre:
+		post, spread = pre, math.Max(mean, pre)
+	case okPost:
+		pre, spread = post, math.Max(mean, post)
+	default:
+		pre, post, spread = mean, mean, 2*mean
+	}
 	// A processor does not change its power at once when a command ends:
 	// clocks, voltages and caches take a while, and what the counter shows at
 	// its next edge has a part of that in it. How large a part is not known.
 	fall := mean - post
 	e := math.Max(0, gross-pre*lead-(post+afterglow*fall)*tail)
 	top := math.Max(mean, math.Max(pre, post))
+	// Between the last reading before the window and its start, and between its
+	// end and the first reading after it, nobody watched: there the power may
+	// have been anything, as much as twice the mean where a load comes and goes.
+	unwatched := math.Max(0, start.Sub(b.prev.At.After).Seconds()) + math.Max(0, a.began.Before.Sub(end).Seconds())
 	u := z.StepJ() + // one step, shared by the two ends
 		top*(half0+half1) + // where in their brackets the edges lie
 		math.Max(spread/2, wander*pre)*math.Abs(lead) +
 		math.Max(math.Max(spread/2, wander*post), (1-afterglow)*math.Abs(fall))*math.Abs(tail) +
-		2*top*b.unwatched(a, start, end)
+		2*top*unwatched
 	return Window{EnergyJ: e, UncertaintyJ: u}
-}
-
-// opened is the energy up to the first reading after the window, which is as old
-// as the counter's last refresh: better than the first edge where that comes
-// late, as when this program loses its CPU right after the window. It is not ok
-// where the reading took longer than an update interval.
-func opened(z Zone, b, a *watchState, first Edge, start, end Instant, refresh Refresh) (w Window, ok bool) {
-	at, half := a.began.mid()
-	longest := refresh.longest()
-	if refresh.N == 0 || 2*half > longest || at < end {
-		return Window{}, false
-	}
-	t0, half0 := first.mid()
-	age := refresh.Mean / 2
-	gross := float64(a.began.Counts-first.Counts) * z.Tick
-	lead, rest := start.Sub(t0).Seconds(), end.Sub(at.Add(-age)).Seconds()
-	mean := gross / math.Max(at.Add(-age).Sub(t0).Seconds(), 1e-9)
-	pre, post, spread := b.powers(a, z.Tick, mean)
-	power := mean // up to the end
-	if rest < 0 {
-		power = post
-	}
-	top := math.Max(mean, math.Max(pre, post))
-	u := z.StepJ() + top*(half0+half) + math.Max(spread/2, wander*pre)*math.Abs(lead) +
-		top*longest/2 + // how old the reading is
-		2*top*b.unwatched(a, start, end)
-	return Window{EnergyJ: math.Max(0, gross-pre*lead+power*rest), UncertaintyJ: u}, true
-}
-
-// powers returns those before and after the window, and how far any may be off in
-// a part of an update interval, judged by how far they and the window's own lie
-// apart. Without two edges on a side, the other side's stands in, and without
-// either the window's own, which may be far off.
-func (s *watchState) powers(after *watchState, tick, mean float64) (pre, post, spread float64) {
-	pre, okPre := s.power(tick)
-	post, okPost := after.power(tick)
-	switch {
-	case okPre && okPost:
-		return pre, post, math.Max(math.Abs(pre-post), math.Max(math.Abs(mean-pre), math.Abs(mean-post)))
-	case okPre:
-		return pre, pre, math.Max(mean, pre)
-	case okPost:
-		return post, post, math.Max(mean, post)
-	}
-	return mean, mean, 2 * mean
-}
-
-// unwatched returns the time between the last reading before the window and its
-// start, and between its end and the first reading after it, in seconds: there
-// the power may have been anything, as much as twice the mean where a load comes
-// and goes.
-func (s *watchState) unwatched(after *watchState, start, end Instant) float64 {
-	return math.Max(0, start.Sub(s.prev.At.After).Seconds()) + math.Max(0, after.began.At.Before.Sub(end).Seconds())
 }
 
 // wander is how far the power of a fraction of an update interval may lie from
@@ -379,7 +335,7 @@ func (s *watchState) unseen() float64 {
 	if s.edges > 0 || s.hazy || s.reads == 0 {
 		return 0
 	}
-	return 2 * s.prev.At.After.Sub(s.began.At.Before).Seconds()
+	return 2 * s.prev.At.After.Sub(s.began.Before).Seconds()
 }
 
 // plain is the energy between two readings of a counter whose refresh could

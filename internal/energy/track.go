@@ -115,23 +115,11 @@ func (t *Track) Total(i int) ZoneTotal {
 	return total
 }
 
-// Leave takes a reading of them right when the window has closed, where
-// something else comes before Depart.
-func Leave(tracks []*Track) {
-	for _, t := range tracks {
-		t.After.heed(t.Before)
-		if t.Read() == nil { // an error stays in the meter
-			t.After.Add(t.Reading, t.Meter)
-		}
-	}
-}
-
 // Depart watches them right after it has closed, until every zone of a total
 // that moved before has shown two edges, and so the power behind it.
 func Depart(tracks []*Track, limit time.Duration) error {
 	for _, t := range tracks {
 		t.After.heed(t.Before)
-		t.After.LookAway() // since Leave
 	}
 	return hunt(tracks, limit, func(t *Track) bool {
 		for i, z := range t.Source.Zones() {

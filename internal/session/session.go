@@ -296,18 +296,11 @@ func (s *session) approach() error {
 		return s.tracks[0].Read()
 	}
 	s.attr.look(s.tracks[0], s.Threads)
-	for try := 0; ; try++ {
-		if err := energy.Approach(s.tracks, approachLimit); err != nil {
-			s.warn("read-failed", "the counters could not be read at the start: "+err.Error(), "run again; if it stays, see energyprobe doctor")
-		}
-		watched := energy.Now()
-		s.attr.open(s.tracks[0])
-		// On a busy machine that may take long: what was seen of the counters is
-		// of the past then.
-		if energy.Now().Sub(watched) < approachLimit || try == 2 {
-			return nil
-		}
+	defer s.attr.open(s.tracks[0])
+	if err := energy.Approach(s.tracks, approachLimit); err != nil {
+		s.warn("read-failed", "the counters could not be read at the start: "+err.Error(), "run again; if it stays, see energyprobe doctor")
 	}
+	return nil
 }
 
 // closeWindow ends the window at that instant: the counters are read before
@@ -318,9 +311,6 @@ func (s *session) closeWindow(at energy.Instant) {
 		defer runtime.UnlockOSThread()
 		s.end = at
 		s.sampler.halt()
-		if s.measured() && s.attr != nil && s.attr.kernel != nil {
-			energy.Leave(s.tracks)
-		}
 		s.attr.shut(s.tracks[0], false)
 		var err error
 		if s.measured() {
