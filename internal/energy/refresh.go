@@ -131,13 +131,25 @@ func (w *Watch) addZone(i int, at Bracket, counts uint64) {
 		s.quickest = min(s.quickest, turn)
 		if counts != s.prev.Counts {
 			w.steps[i] |= counts - s.prev.Counts
-			least := w.longest() / 8
-			lost := turn > 2*s.quickest && turn.Seconds() > least || width > 2*s.narrowest && width.Seconds() > least
+			lost := w.lostIn(s, width) || w.lostSince(s, turn)
 			w.edge(s, Edge{At: w.bracket(s.prev.At, at), Counts: counts}, turn, lost)
 		}
 	}
 	s.looked = false
 	s.prev = Edge{At: at, Counts: counts}
+}
+
+// lostIn reports whether the watcher lost its CPU in the middle of a reading of
+// this width, for longer than an update interval.
+func (w *Watch) lostIn(s *watchState, width time.Duration) bool {
+	return width.Seconds() > w.longest() && width > 4*s.narrowest
+}
+
+// lostSince reports whether it did in a turn, where turns are short against an
+// update interval. Where they are not, they vary, and edges are as blunt anyway.
+func (w *Watch) lostSince(s *watchState, turn time.Duration) bool {
+	least := w.longest() / 8
+	return s.quickest.Seconds() < least && turn.Seconds() > least && turn > 2*s.quickest
 }
 
 // edge takes in that a reading shows the counter refreshed, at the end of turn.
