@@ -146,10 +146,10 @@ func (w *Watch) lostIn(s *watchState, width time.Duration) bool {
 }
 
 // lostSince reports whether it did in a turn, where turns are short against an
-// update interval. Where they are not, they vary, and edges are as blunt anyway.
+// update interval: an eighth of one. Where they are not, they vary, and edges are as blunt anyway.
 func (w *Watch) lostSince(s *watchState, turn time.Duration) bool {
-	least := w.longest() / 8
-	return s.quickest.Seconds() < least && turn.Seconds() > least && turn > 2*s.quickest
+	longest := w.longest()
+	return s.quickest.Seconds() < longest/8 && turn.Seconds() > longest
 }
 
 // edge takes in that a reading shows the counter refreshed, at the end of turn.
