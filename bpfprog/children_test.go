@@ -102,19 +102,7 @@ func TestManyProcesses(t *testing.T) {
 	resident, irqBefore := rss(t), irqTime(t, tr)
 	started := clock(t, cmd.Process.Pid)
 	in.Close()
-	over := make(chan error, 1)
-	go func() { over <- cmd.Wait() }()
-	for done := false; !done; {
-		select {
-		case err := <-over:
-			if err != nil {
-				t.Fatal(err)
-			}
-			done = true
-		case <-time.After(50 * time.Millisecond):
-		}
-		interval(t, tr, &last)
-	}
+	untilOver(t, tr, cmd, 50*time.Millisecond, &last)
 	u := usage(t, tr)
 	grown := rss(t) - resident
 	want := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime() - started

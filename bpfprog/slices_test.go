@@ -1,7 +1,6 @@
 package bpfprog
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -9,7 +8,6 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -21,36 +19,13 @@ import (
 
 // Time weighs as much more as the CPU is faster, where frequencies are known.
 func TestFrequenciesWeigh(t *testing.T) {
-	if runtime.NumCPU() < 2 {
-		t.Skip("one CPU has one frequency")
-	}
+	twoCPUs(t)
 	khz := make([]uint32, runtime.NumCPU())
 	for i := range khz {
 		khz[i] = 1_000_000 * uint32(1+2*(i%2))
 	}
 	tr := open(t, Options{Frequencies: khz})
-	var pids [2]int
-	for cpu := range pids {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), playVar+"=spin", "GOMAXPROCS=1")
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-		pids[cpu] = cmd.Process.Pid
-		var set unix.CPUSet
-		set.Set(cpu)
-		tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", cmd.Process.Pid))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, task := range tasks {
-			tid, _ := strconv.Atoi(task.Name())
-			if err := unix.SchedSetaffinity(tid, &set); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	pids := [2]int{spinning(t, 0)[0], spinning(t, 1)[0]}
 	before := usage(t, tr)
 	time.Sleep(200 * time.Millisecond)
 	after := usage(t, tr)
@@ -76,9 +51,7 @@ func TestFrequenciesWeigh(t *testing.T) {
 // Of what waits for the end of its interval the time is known, though it weighed
 // more than what ran before.
 func TestTimeOfAnOpenInterval(t *testing.T) {
-	if runtime.NumCPU() < 2 {
-		t.Skip("one CPU has one frequency")
-	}
+	twoCPUs(t)
 	khz := slices.Repeat([]uint32{1_000_000}, runtime.NumCPU())
 	khz[1] = 3_000_000
 	tr := open(t, Options{Frequencies: khz})
@@ -103,41 +76,63 @@ func TestTimeOfAnOpenInterval(t *testing.T) {
 	}
 	burnOn(0)
 	interval(t, tr, &last)
-	ran := burnOn(1)
+	ran, open := burnOn(1), time.Duration(0)
 	for _, p := range usage(t, tr).Processes {
-		if got := p.Accounts[0].Open; p.PID == pid && (got-ran).Abs() > ran/10 {
-			t.Errorf("%v are of an open interval, %v ran since the last one", got, ran)
+		if p.PID == pid {
+			open = p.Accounts[0].Open
 		}
 	}
-}
-
-// asleep reports whether a process waits for something.
-func asleep(pid int) bool {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	_, after, _ := strings.Cut(string(b), ") ")
-	return strings.HasPrefix(after, "S")
-}
-
-// undisturbed is a process that has all of a CPU.
-func undisturbed(t *testing.T, cpu int) (pid int) {
-	t.Helper()
-	if runtime.NumCPU() <= cpu {
-		t.Skip("it would have all of the only CPU")
+	if (open - ran).Abs() > ran/10 {
+		t.Errorf("%v are of an open interval, %v ran since the last one", open, ran)
 	}
+}
+
+// twoCPUs skips a test that needs two.
+func twoCPUs(t *testing.T) {
+	t.Helper()
+	if runtime.NumCPU() < 2 {
+		t.Skip("this machine has one CPU")
+	}
+}
+
+// spinning starts a process that computes without end on a CPU, and returns its
+// threads, the first first.
+func spinning(t *testing.T, cpu int) (tids []int) {
+	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), playVar+"=spin", "GOMAXPROCS=1")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	var set unix.CPUSet
-	set.Set(cpu)
-	pid = cmd.Process.Pid
-	first := &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}
-	if err := errors.Join(unix.SchedSetaffinity(pid, &set), unix.SchedSetAttr(pid, first, 0)); err != nil {
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", cmd.Process.Pid))
+	if err != nil {
 		t.Fatal(err)
 	}
-	return pid
+	var set unix.CPUSet
+	set.Set(cpu)
+	for _, task := range tasks { // by number: the process's own comes first
+		tid, _ := strconv.Atoi(task.Name())
+		if err := unix.SchedSetaffinity(tid, &set); err != nil {
+			t.Fatal(err)
+		}
+		tids = append(tids, tid)
+	}
+	return tids
+}
+
+// undisturbed is a process that has all of a CPU.
+func undisturbed(t *testing.T, cpu int) (pid int) {
+	t.Helper()
+	twoCPUs(t)
+	tids := spinning(t, cpu)
+	first := &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}
+	for _, tid := range tids {
+		if err := unix.SchedSetAttr(tid, first, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return tids[0]
 }
 
 // A program that nothing interrupts is accounted for every few milliseconds, so

@@ -55,19 +55,7 @@ func endThreads(t *testing.T, role string, rows uint32, last bool) (inTime bool)
 	before := usage(t, tr)
 	started, irq, stolen := clock(t, pid), irqTime(t, tr), stolenTime(t)
 	in.Close()
-	over := make(chan error, 1)
-	go func() { over <- cmd.Wait() }()
-	for done := false; !done; {
-		select {
-		case err := <-over:
-			if err != nil {
-				t.Fatal(err)
-			}
-			done = true
-		case <-time.After(5 * time.Millisecond):
-		}
-		interval(t, tr, &then)
-	}
+	untilOver(t, tr, cmd, 5*time.Millisecond, &then)
 	irq, stolen = irqTime(t, tr)-irq, stolenTime(t)-stolen+10*time.Millisecond // its unit
 	usage(t, tr)                                                               // takes it out of the ring
 	for began := time.Now(); !swept(tr, pid) && time.Since(began) < 10*time.Second; {

@@ -107,6 +107,31 @@ func held(t *testing.T, script string) (cmd *exec.Cmd, release func()) {
 	}
 }
 
+// untilOver ends intervals until a command has ended.
+func untilOver(t *testing.T, tr *Tracker, cmd *exec.Cmd, every time.Duration, last *time.Time) {
+	t.Helper()
+	over := make(chan error, 1)
+	go func() { over <- cmd.Wait() }()
+	for done := false; !done; {
+		select {
+		case err := <-over:
+			if err != nil {
+				t.Fatal(err)
+			}
+			done = true
+		case <-time.After(every):
+		}
+		interval(t, tr, last)
+	}
+}
+
+// asleep reports whether a process waits for something.
+func asleep(pid int) bool {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, after, _ := strings.Cut(string(b), ") ")
+	return strings.HasPrefix(after, "S")
+}
+
 // partySum adds what the parties and nobody have of a domain.
 func partySum(p energy.PackageUsage, d energy.Domain) float64 {
 	sum := p.Nobody.Joules[d]

@@ -131,25 +131,21 @@ func (w *Watch) addZone(i int, at Bracket, counts uint64) {
 		s.quickest = min(s.quickest, turn)
 		if counts != s.prev.Counts {
 			w.steps[i] |= counts - s.prev.Counts
-			lost := w.lostIn(s, width) || w.lostSince(s, turn)
-			w.edge(s, Edge{At: w.bracket(s.prev.At, at), Counts: counts}, turn, lost)
+			w.edge(s, Edge{At: w.bracket(s.prev.At, at), Counts: counts}, turn, w.lost(s, width, turn))
 		}
 	}
 	s.looked = false
 	s.prev = Edge{At: at, Counts: counts}
 }
 
-// lostIn reports whether the watcher lost its CPU in the middle of a reading of
-// this width, for longer than an update interval.
-func (w *Watch) lostIn(s *watchState, width time.Duration) bool {
-	return width.Seconds() > w.longest() && width > 4*s.narrowest
-}
-
-// lostSince reports whether it did in a turn, where turns are short against an
-// update interval: an eighth of one. Where they are not, they vary, and edges are as blunt anyway.
-func (w *Watch) lostSince(s *watchState, turn time.Duration) bool {
+// lost reports whether the watcher lost its CPU for longer than an update
+// interval, in the middle of a reading of this width or in the turn that it ends.
+// Turns tell where they are short otherwise, an eighth of an interval: others
+// vary, and edges are as blunt anyway.
+func (w *Watch) lost(s *watchState, width, turn time.Duration) bool {
 	longest := w.longest()
-	return s.quickest.Seconds() < longest/8 && turn.Seconds() > longest
+	return width.Seconds() > longest && width > 4*s.narrowest ||
+		turn.Seconds() > longest && s.quickest.Seconds() < longest/8
 }
 
 // edge takes in that a reading shows the counter refreshed, at the end of turn.
